@@ -1,0 +1,40 @@
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+.PHONY: demo run test lint bench demo-model clean
+
+## demo: install, serve the demo model, POST the sample article, print what comes back
+demo: $(VENV)/installed
+	@$(BIN)/python seeds/demo.py
+
+## run: serve the light profile (after: kortom models pull opus-mt-nl-en)
+run: $(VENV)/installed
+	$(BIN)/kortom serve
+
+## test: all tests and lint
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/yamllint --strict .
+
+## bench: the table of README, on random weights of opus-mt-nl-en's shape
+bench: $(VENV)/installed
+	$(BIN)/kortom bench
+
+## demo-model: train demo-nl-en again from seeds/
+demo-model: $(VENV)/installed
+	$(BIN)/python -m service.models.demo_training
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@

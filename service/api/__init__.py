@@ -1,0 +1,1 @@
+"""Everything that knows HTTP: native routes, request bodies, problems."""

@@ -1,0 +1,137 @@
+"""What the pipeline made, in the shapes of the native API; also what the CLI prints."""
+
+from collections.abc import Sequence
+
+from service.api import schemas
+from service.article.language import DetectedLanguage
+from service.article.warnings import WarningCode
+from service.pipeline import Summary, TranslatedArticle, TranslatedDocument, Usage
+from service.summarization.summarizer import Bullet
+
+
+def article(
+    translated: TranslatedArticle,
+    *,
+    request_id: str,
+    models: schemas.ServedModels,
+    alignment: bool,
+    queue_seconds: float,
+    total_seconds: float,
+) -> schemas.ArticleAnswer:
+    """The answer of ``POST /v1/articles``; the times are in seconds."""
+    return schemas.ArticleAnswer(
+        id=request_id,
+        title=translated.title.target.text if translated.title else None,
+        language=_language(translated.language),
+        translation=schemas.TranslationAnswer(
+            text=translated.body.target.text,
+            blocks=_blocks(translated.body) if alignment else None,
+        ),
+        summary=None
+        if translated.bullets is None
+        else _bullets(models.summarization.engine, translated.bullets),
+        warnings=list(translated.warnings),
+        models=models,
+        usage=_usage(translated.usage),
+        timing_ms=schemas.TimingAnswer(
+            queue=round(queue_seconds * 1000),
+            translation=round(translated.translation_seconds * 1000),
+            summarization=round(translated.summarization_seconds * 1000),
+            total=round(total_seconds * 1000),
+        ),
+    )
+
+
+def texts(
+    documents: Sequence[TranslatedDocument],
+    warnings: Sequence[WarningCode],
+    *,
+    request_id: str,
+    models: schemas.ServedModels,
+) -> schemas.TranslateAnswer:
+    """The answer of ``POST /v1/translate``."""
+    return schemas.TranslateAnswer(
+        id=request_id,
+        translations=[
+            schemas.TranslatedText(
+                text=document.target.text,
+                warnings=list(dict.fromkeys(w for s in document.sentences for w in s.warnings)),
+            )
+            for document in documents
+        ],
+        warnings=list(warnings),
+        models=models,
+        usage=_usage(sum((document.usage for document in documents), Usage())),
+    )
+
+
+def summary(
+    made: Summary, *, request_id: str, models: schemas.ServedModels
+) -> schemas.SummarizeAnswer:
+    """The answer of ``POST /v1/summarize``."""
+    named = {source for bullet in made.bullets for source in bullet.sources}
+    return schemas.SummarizeAnswer(
+        id=request_id,
+        language=_language(made.language),
+        summary=_bullets(models.summarization.engine, made.bullets),
+        sources=[
+            schemas.SummarySource(
+                id=sentence.id, start=sentence.start, end=sentence.end, source=sentence.text
+            )
+            for sentence in made.document.sentences()
+            if sentence.id in named
+        ],
+        warnings=list(made.warnings),
+        models=models,
+        usage=_usage(made.usage),
+    )
+
+
+def _language(language: DetectedLanguage) -> schemas.Language:
+    return schemas.Language(code=language.code, confidence=language.confidence)
+
+
+def _blocks(document: TranslatedDocument) -> list[schemas.AlignedBlock]:
+    translated = iter(document.sentences)
+    return [
+        schemas.AlignedBlock(
+            kind=block.kind,
+            sentences=[
+                schemas.AlignedSentence(
+                    id=sentence.id,
+                    start=sentence.start,
+                    end=sentence.end,
+                    source=sentence.text,
+                    target=result.target,
+                    score=result.score,
+                    warnings=list(result.warnings),
+                )
+                for sentence, result in zip(block.sentences, translated, strict=False)
+            ],
+        )
+        for block in document.source.blocks
+    ]
+
+
+def _bullets(method: str, bullets: list[Bullet]) -> schemas.SummaryAnswer:
+    return schemas.SummaryAnswer(
+        method=method,
+        bullets=[
+            schemas.BulletAnswer(
+                text=bullet.text,
+                sources=list(bullet.sources),
+                support=bullet.support,
+                warnings=[],
+            )
+            for bullet in bullets
+        ],
+    )
+
+
+def _usage(usage: Usage) -> schemas.UsageAnswer:
+    return schemas.UsageAnswer(
+        characters=usage.characters,
+        sentences=usage.sentences,
+        source_tokens=usage.source_tokens,
+        target_tokens=usage.target_tokens,
+    )

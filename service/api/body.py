@@ -1,0 +1,155 @@
+"""Request bodies: UTF-8 JSON, bounded in size, time and depth, read strictly."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from email.message import Message
+from typing import Any, NoReturn
+
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from service.errors import (
+    ContentTooLarge,
+    MalformedBody,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
+
+MAX_KEYS = 1_000
+"""Most keys of one object: each unknown one becomes an error of its own, made on the event loop."""
+DISCARD_BODIES = 8
+"""A body over the limit is read and dropped up to this many times the limit, so that its sender
+gets to read the 413; beyond that the connection is simply closed."""
+
+
+class JSONRoute(APIRoute):
+    """A route whose body is checked and parsed here before the framework sees it.
+
+    Raises:
+        UnsupportedMediaType: not JSON, not UTF-8, or encoded.
+        ContentTooLarge: over ``Settings.max_body_bytes``.
+        RequestTimeout: slower than ``Settings.body_seconds``.
+        MalformedBody: empty, not JSON, too deep, duplicate or too many keys, NaN or
+            Infinity.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """See ``fastapi.routing.APIRoute``."""
+        handler = super().get_route_handler()
+        if self.body_field is None:
+            return handler
+
+        async def handle(request: Request) -> Response:
+            _check_headers(request)
+            settings = request.app.state.settings
+            try:
+                async with asyncio.timeout(settings.body_seconds):
+                    body = await _read(request, settings.max_body_bytes)
+            except TimeoutError:
+                raise RequestTimeout(
+                    f"the body took longer than {settings.body_seconds:g} s to arrive",
+                    headers={"Connection": "close"},
+                ) from None
+            except ClientDisconnect:
+                raise MalformedBody("the connection closed before the body was complete") from None
+            return await handler(_ParsedRequest(request, body, parse_json(body)))
+
+        return handle
+
+
+class _ParsedRequest(Request):
+    """A request whose body has been read and parsed."""
+
+    def __init__(self, request: Request, body: bytes, document: Any) -> None:
+        super().__init__(request.scope, request.receive)
+        self._body, self._document = body, document
+
+    async def body(self) -> bytes:
+        return self._body
+
+    async def json(self) -> Any:
+        return self._document
+
+
+def parse_json(body: bytes) -> Any:
+    """The one JSON document in ``body``, by the strict reading of RFC 8259.
+
+    Raises:
+        MalformedBody: see :class:`JSONRoute`.
+    """
+    if not body.strip():
+        raise MalformedBody("the body is empty", code="empty_body")
+    try:
+        return json.loads(
+            body.decode("utf-8-sig"),
+            object_pairs_hook=_unique_keys,
+            parse_constant=_refuse_constant,
+        )
+    except UnicodeDecodeError:
+        raise MalformedBody("the body is not UTF-8") from None
+    except RecursionError:
+        raise MalformedBody("the body is nested too deeply", code="too_deep") from None
+    except ValueError as exc:
+        where = f" at character {exc.pos}" if isinstance(exc, json.JSONDecodeError) else ""
+        raise MalformedBody(f"the body is not valid JSON{where}") from None
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_KEYS:
+        raise MalformedBody("an object of the body has too many keys", code="too_many_keys")
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise MalformedBody("an object of the body has a key twice", code="duplicate_key")
+    return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise MalformedBody(f"{name} is not JSON")
+
+
+def _check_headers(request: Request) -> None:
+    hint = {"Accept": "application/json"}
+    content_type = Message()
+    content_type["content-type"] = request.headers.get("content-type", "")
+    if content_type.get_content_type() != "application/json" or "content-type" not in (
+        request.headers
+    ):
+        raise UnsupportedMediaType("the body must be application/json", headers=hint)
+    charset = content_type.get_content_charset("utf-8")
+    if charset not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType(
+            "the body must be UTF-8", code="unsupported_charset", headers=hint
+        )
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType(
+            "the body must not be compressed",
+            code="unsupported_encoding",
+            headers={"Accept-Encoding": "identity"},
+        )
+    if "content-length" in request.headers and "transfer-encoding" in request.headers:
+        raise MalformedBody(
+            "Content-Length and Transfer-Encoding exclude each other",
+            code="bad_request",
+            headers={"Connection": "close"},
+        )
+
+
+async def _read(request: Request, max_body_bytes: int) -> bytes:
+    """The whole body; what is over the limit is dropped as it comes."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= max_body_bytes:
+            chunks.append(chunk)
+        else:
+            chunks.clear()
+            if size > DISCARD_BODIES * max_body_bytes:
+                break
+    if size > max_body_bytes:
+        raise ContentTooLarge(
+            f"the body is over {max_body_bytes} bytes", headers={"Connection": "close"}
+        )
+    return b"".join(chunks)

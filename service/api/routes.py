@@ -1,0 +1,166 @@
+"""The native routes."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+
+from fastapi import APIRouter
+from starlette.requests import Request
+
+from service import __version__
+from service.api import answers, schemas
+from service.api.body import JSONRoute
+from service.api.schemas import problem_responses
+from service.errors import ContentTooLarge
+from service.pipeline import ArticlePipeline, Summary, TranslatedArticle
+from service.serving.workers import Work, Workers
+from service.settings import Settings
+
+_WORK_ERRORS = problem_responses(400, 408, 413, 415, 422, 500, 503, 504)
+
+
+def create_router(
+    settings: Settings,
+    workers: Workers,
+    pipeline: ArticlePipeline,
+    models: schemas.ServedModels,
+    cards: list[schemas.ModelAnswer],
+) -> APIRouter:
+    """The native routes over one pipeline.
+
+    Args:
+        settings: limits.
+        workers: runs the pipeline off the event loop.
+        pipeline: does the work.
+        models: what every answer says made it.
+        cards: what ``GET /v1/models`` lists.
+    """
+    router = APIRouter(route_class=JSONRoute)
+
+    def check_length(texts: Iterable[tuple[str, str]]) -> None:
+        for name, text in texts:
+            if len(text) > settings.max_article_characters:
+                raise ContentTooLarge(
+                    f"{name} has {len(text)} characters; at most "
+                    f"{settings.max_article_characters} are taken"
+                )
+
+    @router.post("/v1/articles", responses=_WORK_ERRORS, tags=["articles"])
+    async def translate_article(
+        request: Request, article: schemas.ArticleRequest
+    ) -> schemas.ArticleAnswer:
+        """Translate a Dutch article and sum it up in bullets that name their source sentences."""
+        check_length([("text", article.text)])
+        start = time.perf_counter()
+
+        def run(work: Work) -> tuple[TranslatedArticle, float]:
+            translated = pipeline.translate_article(
+                article.text,
+                title=article.title,
+                bullets=article.summary.bullets if article.summary else None,
+                checkpoint=work.checkpoint,
+            )
+            return translated, work.queue_seconds
+
+        translated, queue_seconds = await workers.run(
+            run,
+            disconnected=_disconnected(request),
+            deadline_seconds=_seconds(article.deadline_ms),
+        )
+        return answers.article(
+            translated,
+            request_id=request.state.request_id,
+            models=models,
+            alignment=article.alignment,
+            queue_seconds=queue_seconds,
+            total_seconds=time.perf_counter() - start,
+        )
+
+    @router.post("/v1/translate", responses=_WORK_ERRORS, tags=["articles"])
+    async def translate(
+        request: Request, batch: schemas.TranslateRequest
+    ) -> schemas.TranslateAnswer:
+        """Translate texts, each on its own: no summary, no alignment."""
+        if len(batch.texts) > settings.max_texts_per_request:
+            raise ContentTooLarge(
+                f"{len(batch.texts)} texts; at most {settings.max_texts_per_request} are taken",
+                code="too_many_texts",
+            )
+        check_length((f"texts.{index}", text) for index, text in enumerate(batch.texts))
+        documents, warnings = await workers.run(
+            lambda work: pipeline.translate_texts(batch.texts, checkpoint=work.checkpoint),
+            disconnected=_disconnected(request),
+            deadline_seconds=_seconds(batch.deadline_ms),
+        )
+        return answers.texts(
+            documents, warnings, request_id=request.state.request_id, models=models
+        )
+
+    @router.post("/v1/summarize", responses=_WORK_ERRORS, tags=["articles"])
+    async def summarize(
+        request: Request, text: schemas.SummarizeRequest
+    ) -> schemas.SummarizeAnswer:
+        """Sum up an English or Dutch text in bullets that name their source sentences."""
+        check_length([("text", text.text)])
+
+        def run(work: Work) -> Summary:
+            return pipeline.summarize(
+                text.text,
+                source_language=None if text.source_language == "auto" else text.source_language,
+                bullets=text.bullets,
+                checkpoint=work.checkpoint,
+            )
+
+        summary = await workers.run(
+            run,
+            disconnected=_disconnected(request),
+            deadline_seconds=_seconds(text.deadline_ms),
+        )
+        return answers.summary(summary, request_id=request.state.request_id, models=models)
+
+    @router.get("/v1/models", tags=["server"])
+    async def list_models() -> schemas.ModelsAnswer:
+        """The models that this server knows, and those it serves."""
+        return schemas.ModelsAnswer(profile=settings.profile, models=cards)
+
+    @router.get("/v1/limits", tags=["server"])
+    async def limits() -> schemas.LimitsAnswer:
+        """What this server accepts."""
+        return schemas.LimitsAnswer(
+            max_article_characters=settings.max_article_characters,
+            max_title_characters=schemas.MAX_TITLE_CHARACTERS,
+            max_texts_per_request=settings.max_texts_per_request,
+            max_body_bytes=settings.max_body_bytes,
+            max_queued_requests=settings.max_queued_requests,
+            max_bullets=schemas.MAX_BULLETS,
+            max_deadline_ms=schemas.MAX_DEADLINE_MS,
+        )
+
+    @router.get("/version", tags=["server"])
+    async def version() -> schemas.VersionAnswer:
+        """What runs here."""
+        return schemas.VersionAnswer(version=__version__)
+
+    # The port opens only when every model is loaded and warm, so a server that answers is ready.
+    @router.get("/livez", tags=["server"])
+    @router.get("/readyz", tags=["server"])
+    @router.get("/healthz", tags=["server"], include_in_schema=False)
+    async def health() -> schemas.HealthAnswer:
+        """Whether the server lives and is ready for work."""
+        return schemas.HealthAnswer(status="ok")
+
+    return router
+
+
+def _disconnected(request: Request) -> Callable[[], Awaitable[None]]:
+    """Waits until the caller has closed the connection; the body must have been read."""
+
+    async def wait() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            await asyncio.sleep(0)
+
+    return wait
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000

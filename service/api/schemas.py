@@ -1,0 +1,399 @@
+"""The shapes of native requests and answers; what OpenAPI shows."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
+from pydantic_core import PydanticCustomError
+
+from service.article.document import BlockKind
+from service.article.normalization import is_blank
+from service.article.warnings import WarningCode
+
+MAX_TITLE_CHARACTERS = 1_000
+MAX_BULLETS = 10
+MAX_DEADLINE_MS = 3_600_000
+
+
+def _visible(text: str) -> str:
+    try:
+        # A strict str without other constraints is passed on unread, surrogates and all.
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise PydanticCustomError("invalid_unicode", "holds a lone surrogate") from None
+    if is_blank(text):
+        raise PydanticCustomError("text_empty", "holds no visible text")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_visible)]
+Title = Annotated[str, Field(max_length=MAX_TITLE_CHARACTERS), AfterValidator(_visible)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class SummaryOptions(_Request):
+    """What summary is wanted."""
+
+    bullets: int = Field(default=3, ge=1, le=MAX_BULLETS)
+    """Most bullets to make."""
+    method: Literal["auto", "extractive"] = "auto"
+    """How; auto takes the served profile's own."""
+
+
+DeadlineMs = Annotated[int, Field(ge=1, le=MAX_DEADLINE_MS)]
+
+
+class ArticleRequest(_Request):
+    """A Dutch article to translate and sum up."""
+
+    text: Text
+    """The article as plain text; blank lines separate paragraphs."""
+    title: Title | None = None
+    """Its headline; translated on its own, never a bullet."""
+    source_language: Literal["nl"] = "nl"
+    """Language of the text."""
+    summary: SummaryOptions | None = Field(default_factory=SummaryOptions)
+    """Summary options, or null for no summary."""
+    alignment: bool = True
+    """Whether the answer lists every sentence with its source."""
+    deadline_ms: DeadlineMs | None = None
+    """What is not ready after this many milliseconds is answered 504."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "title": "Slag op Tripoli",
+                    "text": "De troepen rukken op.\n\nIn Brussel kwamen de ministers bijeen.",
+                    "summary": {"bullets": 2},
+                }
+            ]
+        }
+    )
+
+
+class TranslateRequest(_Request):
+    """Texts to translate, each on its own."""
+
+    texts: Annotated[list[Text], Field(min_length=1), FailFast()]
+    """Plain texts; the answer has one translation per text, in the same order."""
+    deadline_ms: DeadlineMs | None = None
+    """What is not ready after this many milliseconds is answered 504."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"texts": ["Goedemorgen.", "Het regent in Utrecht."]}]}
+    )
+
+
+class SummarizeRequest(_Request):
+    """A text to sum up, English or Dutch."""
+
+    text: Text
+    """The text; a Dutch one is translated first."""
+    source_language: Literal["auto", "en", "nl"] = "auto"
+    """Language of the text; auto finds out."""
+    bullets: int = Field(default=3, ge=1, le=MAX_BULLETS)
+    """Most bullets to make."""
+    method: Literal["auto", "extractive"] = "auto"
+    """How; auto takes the served profile's own."""
+    deadline_ms: DeadlineMs | None = None
+    """What is not ready after this many milliseconds is answered 504."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"text": "The council met. It voted for the bridge.", "bullets": 1}]
+        }
+    )
+
+
+class Language(_Answer):
+    """The language that the text looks to be in."""
+
+    code: str
+    """ISO 639-1 code."""
+    confidence: float
+    """Between 0 and 1."""
+
+
+class AlignedSentence(_Answer):
+    """One sentence, source and target."""
+
+    id: str
+    """s1, s2, … in document order."""
+    start: int
+    """First code point of the sentence in the submitted text."""
+    end: int
+    """One past its last code point."""
+    source: str
+    """The sentence as submitted."""
+    target: str
+    """Its English translation."""
+    score: float | None
+    """Mean log-probability of the target tokens; null where nothing was translated."""
+    warnings: list[WarningCode]
+    """What the guard found."""
+
+
+class AlignedBlock(_Answer):
+    """A paragraph, heading, list item, …"""
+
+    kind: BlockKind
+    """What the block is."""
+    sentences: list[AlignedSentence]
+    """Its sentences in order."""
+
+
+class TranslationAnswer(_Answer):
+    """The English text."""
+
+    text: str
+    """The whole translation, in the structure of the source."""
+    blocks: list[AlignedBlock] | None
+    """The same, sentence by sentence; null when alignment was false."""
+
+
+class BulletAnswer(_Answer):
+    """One bullet and what it rests on."""
+
+    text: str
+    """The bullet."""
+    sources: list[str]
+    """Ids of the sentences that it rests on."""
+    support: float
+    """Between 0 and 1: how far those sentences carry it."""
+    warnings: list[WarningCode]
+    """What was found about it."""
+
+
+class SummaryAnswer(_Answer):
+    """The bullets."""
+
+    method: str
+    """How they were made."""
+    bullets: list[BulletAnswer]
+    """In document order."""
+
+
+class ServedModel(_Answer):
+    """A model that had a part in the answer."""
+
+    card: str
+    """Name of its card in model_cards/."""
+    revision: str | None
+    """Commit that it was pulled at; null where there are no weights."""
+    engine: str
+    """Engine and arithmetic, or the method."""
+
+
+class ServedModels(_Answer):
+    """The models behind the answer."""
+
+    translation: ServedModel
+    """The translation model."""
+    summarization: ServedModel
+    """The summarizer."""
+
+
+class UsageAnswer(_Answer):
+    """How much work it was."""
+
+    characters: int
+    """Code points submitted."""
+    sentences: int
+    """Sentences found."""
+    source_tokens: int
+    """Tokens given to the model."""
+    target_tokens: int
+    """Tokens that it made."""
+
+
+class TimingAnswer(_Answer):
+    """Milliseconds per step."""
+
+    queue: int
+    """Waiting for a worker."""
+    translation: int
+    """Splitting and translating."""
+    summarization: int
+    """Making bullets."""
+    total: int
+    """From acceptance to answer."""
+
+
+class ArticleAnswer(_Answer):
+    """A translated article."""
+
+    id: str
+    """The request id."""
+    title: str | None
+    """The translated headline; null when none was sent."""
+    language: Language
+    """Language of the text."""
+    translation: TranslationAnswer
+    """The English text."""
+    summary: SummaryAnswer | None
+    """The bullets; null when none were asked for."""
+    warnings: list[WarningCode]
+    """Warnings about the whole answer."""
+    models: ServedModels
+    """What made it."""
+    usage: UsageAnswer
+    """How much work it was."""
+    timing_ms: TimingAnswer
+    """How long it took."""
+
+
+class TranslatedText(_Answer):
+    """One translated text."""
+
+    text: str
+    """The English text, in the structure of the source."""
+    warnings: list[WarningCode]
+    """What the guard found in any of its sentences."""
+
+
+class TranslateAnswer(_Answer):
+    """Translations in the order of the texts."""
+
+    id: str
+    """The request id."""
+    translations: list[TranslatedText]
+    """One per text."""
+    warnings: list[WarningCode]
+    """Warnings about the whole answer."""
+    models: ServedModels
+    """What made it."""
+    usage: UsageAnswer
+    """How much work it was."""
+
+
+class SummarySource(_Answer):
+    """A sentence that a bullet rests on."""
+
+    id: str
+    """As in the bullets' sources."""
+    start: int
+    """First code point in the submitted text."""
+    end: int
+    """One past the last."""
+    source: str
+    """The sentence as submitted."""
+
+
+class SummarizeAnswer(_Answer):
+    """Bullets of a text."""
+
+    id: str
+    """The request id."""
+    language: Language
+    """Language of the text."""
+    summary: SummaryAnswer
+    """The bullets."""
+    sources: list[SummarySource]
+    """The sentences that the bullets name."""
+    warnings: list[WarningCode]
+    """Warnings about the whole answer."""
+    models: ServedModels
+    """What made it."""
+    usage: UsageAnswer
+    """How much work it was."""
+
+
+class ModelAnswer(_Answer):
+    """A model card in short."""
+
+    name: str
+    """Name of the card."""
+    task: str
+    """translation or summarization."""
+    license: str
+    """SPDX-like licence id of the weights."""
+    revision: str | None
+    """Commit served; null when the model is not being served or has no weights."""
+    served: bool
+    """Whether this server answers with it."""
+    notice: str | None
+    """What one must know before using it."""
+
+
+class ModelsAnswer(_Answer):
+    """All models that this server knows."""
+
+    profile: str
+    """The served profile."""
+    models: list[ModelAnswer]
+    """One per card."""
+
+
+class LimitsAnswer(_Answer):
+    """What this server accepts."""
+
+    max_article_characters: int
+    """Longest text in code points."""
+    max_title_characters: int
+    """Longest title in code points."""
+    max_texts_per_request: int
+    """Most texts per /v1/translate."""
+    max_body_bytes: int
+    """Largest body."""
+    max_queued_requests: int
+    """Places for requests."""
+    max_bullets: int
+    """Most bullets."""
+    max_deadline_ms: int
+    """Longest deadline."""
+
+
+class VersionAnswer(_Answer):
+    """What runs here."""
+
+    version: str
+    """Version of Kortom."""
+
+
+class HealthAnswer(_Answer):
+    """State of the server."""
+
+    status: Literal["ok"]
+    """Always ok; anything else is a problem."""
+
+
+class FieldError(_Answer):
+    """What is wrong with one field."""
+
+    loc: str
+    """Path of the field."""
+    code: str
+    """Stable code."""
+    detail: str
+    """For people."""
+
+
+class Problem(_Answer):
+    """Every error, by RFC 9457."""
+
+    type: str
+    """URN of the code."""
+    title: str
+    """Name of the class of errors."""
+    status: int
+    """HTTP status."""
+    detail: str
+    """What is wrong and what to do."""
+    code: str
+    """Stable code for programs."""
+    instance: str
+    """The request id."""
+    errors: list[FieldError] | None = None
+    """Per field, where fields are wrong."""
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI entries for the errors of a route (``problems.install`` sets their media type)."""
+    return {status: {"model": Problem} for status in statuses}

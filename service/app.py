@@ -1,0 +1,239 @@
+"""The application: the only module that knows all others."""
+
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from service import __version__
+from service.api import problems, schemas
+from service.api.routes import create_router
+from service.article.language import LanguageIdentifier
+from service.article.warnings import WarningCode
+from service.errors import InferenceError, StartupError
+from service.models.card import ModelCard, load_card, load_cards
+from service.models.profiles import PROFILES
+from service.models.store import ModelStore
+from service.pipeline import ArticlePipeline
+from service.serving.workers import Workers
+from service.settings import Settings
+from service.summarization.extractive import ExtractiveSummarizer
+from service.summarization.summarizer import Summarizer
+from service.translation.decoding import Decoding
+from service.translation.translator import Translator
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A profile ready to work: its translation card, its pipeline, and what answers say of it."""
+
+    card: ModelCard
+    pipeline: ArticlePipeline
+    models: schemas.ServedModels
+
+
+logger = logging.getLogger(__name__)
+
+WARM_UP = "Dit is een zin om warm te draaien."
+
+
+def create_app(
+    settings: Settings,
+    *,
+    translator: Translator | None = None,
+    summarizer: Summarizer | None = None,
+) -> FastAPI:
+    """The service over one profile, its models verified, loaded and warm.
+
+    Args:
+        settings: what the operator set.
+        translator: used instead of the profile's (a test's seam).
+        summarizer: used instead of the profile's.
+
+    Raises:
+        StartupError: a model is missing or damaged, or does not run.
+    """
+    loaded = load_pipeline(settings, translator, summarizer)
+    models = loaded.models
+    # One more thread than batches in parallel: one request is split or summed up while another
+    # one's sentences are in the engine.
+    workers = Workers(settings.inter_threads + 1, settings.max_queued_requests)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        workers.shutdown()
+
+    app = FastAPI(
+        title="Kortom",
+        version=__version__,
+        summary="Dutch articles in, English text and a short bullet summary out.",
+        description=loaded.card.notice or "",
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    problems.install(app)
+    served = {model.card: model for model in (models.translation, models.summarization)}
+    cards = [
+        schemas.ModelAnswer(
+            name=known.name,
+            task=known.task,
+            license=known.license,
+            revision=served[known.name].revision if known.name in served else None,
+            served=known.name in served,
+            notice=known.notice,
+        )
+        for known in _all_cards(settings)
+    ]
+    app.include_router(create_router(settings, workers, loaded.pipeline, models, cards))
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Load, then listen until SIGTERM or SIGINT; accepted requests are finished first.
+
+    Raises:
+        StartupError: the address is taken, or see :func:`create_app`.
+    """
+    listener = _bind(settings.host, settings.port)
+    with listener:
+        app = create_app(settings)
+        host, port = listener.getsockname()[:2]
+        server = _AnnouncingServer(
+            uvicorn.Config(
+                app,
+                http="h11",
+                access_log=False,
+                log_config=None,
+                log_level=settings.log_level,
+                server_header=False,
+                timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+            ),
+            f"ready on http://{f'[{host}]' if ':' in host else host}:{port}",
+        )
+        server.run(sockets=[listener])
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """Says where it listens, once it does."""
+
+    def __init__(self, config: uvicorn.Config, announcement: str) -> None:
+        super().__init__(config)
+        self._announcement = announcement
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(self._announcement, flush=True)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket bound but not yet listening: a taken port is found before the models are loaded."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as exc:
+        raise StartupError(f"can't listen on {host} port {port}: {exc.strerror}") from None
+    return listener
+
+
+def load_pipeline(
+    settings: Settings,
+    translator: Translator | None = None,
+    summarizer: Summarizer | None = None,
+) -> Loaded:
+    """The settings' profile, its models verified, loaded and warm.
+
+    Raises:
+        StartupError: see :func:`create_app`.
+    """
+    profile = PROFILES[settings.profile]
+    card = find_card(settings, profile.translation)
+    revision = None
+    if translator is None:
+        store = ModelStore(settings.models_dir)
+        logger.info("verifying %s", card.name)
+        store.verify(card.name, settings.engine)
+        revision = store.manifest(card.name).commit
+        logger.info("loading %s", card.name)
+        translator = _load_translator(settings, card, store.path(card.name))
+    if card.notice:
+        logger.warning("%s", card.notice)
+    try:
+        translator.translate([WARM_UP])
+    except InferenceError as exc:
+        raise StartupError(f"model {card.name} does not run: {exc.__cause__ or exc}") from exc
+    summarizer = summarizer or ExtractiveSummarizer()
+    pipeline = ArticlePipeline(
+        translator,
+        summarizer,
+        LanguageIdentifier(),
+        notices=[WarningCode.DEMO_MODEL] if card.bundled else [],
+    )
+    models = schemas.ServedModels(
+        translation=schemas.ServedModel(
+            card=card.name, revision=revision, engine=translator.engine
+        ),
+        summarization=schemas.ServedModel(
+            card=profile.summarization, revision=None, engine=summarizer.method
+        ),
+    )
+    return Loaded(card, pipeline, models)
+
+
+def find_card(settings: Settings, name: str) -> ModelCard:
+    """The card of that name, the operator's own before the shipped one."""
+    if settings.cards_dir and (settings.cards_dir / f"{name}.md").is_file():
+        return load_card(name, settings.cards_dir)
+    return load_card(name)
+
+
+def _all_cards(settings: Settings) -> list[ModelCard]:
+    own = load_cards(settings.cards_dir) if settings.cards_dir else {}
+    return list((load_cards() | own).values())
+
+
+def _load_translator(settings: Settings, card: ModelCard, directory: Path) -> Translator:
+    decoding = Decoding(
+        beam_size=settings.beam_size or card.decoding.beam_size,
+        length_penalty=card.decoding.length_penalty,
+        max_source_tokens=card.limits.max_source_tokens,
+        max_target_tokens=card.limits.max_target_tokens,
+        max_target_ratio=card.decoding.max_target_ratio,
+        max_target_margin=card.decoding.max_target_margin,
+    )
+    try:
+        # Imported here, so that only the engine in use costs its memory and start-up time.
+        if settings.engine == "torch":
+            import torch
+
+            from service.translation.marian import TorchTranslator
+
+            torch.set_num_threads(settings.intra_threads)
+            return TorchTranslator(
+                directory, decoding, prefix=card.prefix, device=settings.device
+            )
+        from service.translation.ct2 import CTranslate2Translator
+
+        return CTranslate2Translator(
+            directory,
+            decoding,
+            prefix=card.prefix,
+            device=settings.device,
+            inter_threads=settings.inter_threads,
+            intra_threads=settings.intra_threads,
+        )
+    except (OSError, RuntimeError, ValueError) as exc:
+        line = " ".join(str(exc).split())[:300]
+        raise StartupError(f"model {card.name} can't be loaded: {line}") from exc

@@ -1,0 +1,1 @@
+"""Text to sentences and back: documents with exact offsets, segmentation, normalisation."""

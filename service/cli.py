@@ -1,0 +1,203 @@
+"""The ``kortom`` command."""
+
+import argparse
+import logging
+import os
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from service import __version__
+from service.article.normalization import is_blank
+from service.errors import ContentTooLarge, InvalidRequest, ServiceError
+from service.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+"""128 + SIGINT and 128 + SIGPIPE, as a shell reports them."""
+
+_TRANSLATE_SETTINGS = (
+    "profile", "models_dir", "cards_dir", "engine", "device", "beam_size", "inter_threads",
+    "intra_threads", "max_article_characters", "log_level",
+)  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code.
+
+    0: done. 1: it can't be done, one line on standard error says why. 2: wrong usage.
+    130: interrupted. 141: the reader of standard output has gone.
+    """
+    # Read by libraries when they are imported: the server never asks the network for anything.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+        return code
+    except ServiceError as error:
+        print(f"kortom: {error.detail}", file=sys.stderr)
+        return EXIT_FAILED
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit: give it somewhere to write.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except KeyboardInterrupt:
+        print("kortom: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    from service.evaluation import benchmark
+    from service.models import commands
+
+    parser = argparse.ArgumentParser(
+        prog="kortom",
+        description="Dutch articles in, English text and a short bullet summary out.",
+    )
+    parser.add_argument("--version", action="version", version=f"kortom {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    serve = subparsers.add_parser(
+        "serve",
+        help="answer over HTTP",
+        description="Serve the REST API. Every flag has a variable of the same name: "
+        "--max-body-bytes is KORTOM_MAX_BODY_BYTES; flags win.",
+    )
+    _add_settings(serve, Settings.model_fields)
+    serve.add_argument(
+        "--print-config", action="store_true", help="print the settings in force and exit"
+    )
+    serve.set_defaults(run=_serve)
+
+    translate = subparsers.add_parser(
+        "translate",
+        help="translate one article here and now",
+        description="Translate a Dutch article without a server: the English text and its "
+        "bullets, or --json as POST /v1/articles answers, or --markdown side by side.",
+    )
+    translate.add_argument(
+        "file", nargs="?", default="-", metavar="FILE", help="UTF-8 text; - for standard input"
+    )
+    shape = translate.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print the whole answer as JSON")
+    shape.add_argument("--markdown", action="store_true", help="print Dutch and English in a table")
+    translate.add_argument(
+        "--bullets", type=int, choices=range(11), default=3, metavar="N", help="0 to 10; default 3"
+    )
+    _add_settings(translate, _TRANSLATE_SETTINGS)
+    translate.set_defaults(run=_translate)
+
+    commands.add_parser(subparsers)
+    benchmark.add_parser(subparsers)
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser, names: Any) -> None:
+    group = parser.add_argument_group("settings")
+    for name in names:
+        field = Settings.model_fields[name]
+        default = field.get_default(call_default_factory=True)
+        shown = "" if default is None else f" [{default}]"
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=f"setting_{name}",
+            metavar="VALUE",
+            default=argparse.SUPPRESS,
+            help=f"{field.description}{shown}".replace("%", "%%"),
+        )
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    flags = {
+        key.removeprefix("setting_"): value
+        for key, value in vars(options).items()
+        if key.startswith("setting_")
+    }
+    settings = load_settings(**flags)
+    logging.basicConfig(
+        level=settings.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    return settings
+
+
+def _serve(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    if options.print_config:
+        for name, value in settings.model_dump(mode="json").items():
+            print(f"{ENVIRONMENT_PREFIX}{name.upper()}={'' if value is None else value}")
+        return EXIT_OK
+    from service.app import serve
+
+    serve(settings)
+    return EXIT_OK
+
+
+def _translate(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from service.api import answers
+    from service.app import load_pipeline
+    from service.markdown import side_by_side
+
+    settings = _settings(options)
+    text = _read(options.file)
+    if is_blank(text):
+        raise InvalidRequest("the article holds no visible text", code="text_empty")
+    if len(text) > settings.max_article_characters:
+        raise ContentTooLarge(
+            f"the article has {len(text)} characters; at most "
+            f"{settings.max_article_characters} are taken (--max-article-characters)"
+        )
+    loaded = load_pipeline(settings)
+    start = time.perf_counter()
+    with tqdm(unit="sentence", leave=False, delay=2, disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        article = loaded.pipeline.translate_article(
+            text, bullets=options.bullets or None, checkpoint=show
+        )
+    answer = answers.article(
+        article,
+        request_id=uuid.uuid4().hex,
+        models=loaded.models,
+        alignment=True,
+        queue_seconds=0,
+        total_seconds=time.perf_counter() - start,
+    )
+    if options.json:
+        print(answer.model_dump_json(indent=2))
+    elif options.markdown:
+        print(side_by_side(answer))
+    else:
+        print(answer.translation.text.strip())
+        for bullet in answer.summary.bullets if answer.summary else []:
+            print(f"\n* {bullet.text} [{', '.join(bullet.sources)}]", end="")
+        print()
+    return EXIT_OK
+
+
+def _read(name: str) -> str:
+    """The UTF-8 text of a file, or of standard input for ``-``."""
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise InvalidRequest(f"{name}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"{name}: not UTF-8 at byte {error.start}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Scores and benchmarks, and the seed articles that they are counted on."""

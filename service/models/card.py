@@ -1,0 +1,206 @@
+"""Model cards as configuration: the front matter of ``model_cards/NAME.md``, validated."""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from service.errors import ModelError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+
+Architecture = Literal["marian", "bart", "extractive"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Decoding(_Frozen):
+    """How the model writes.
+
+    Attributes:
+        beam_size: hypotheses kept while decoding; 1 is greedy. The ceiling of 6 is the hub's own
+            number for opus-mt-nl-en, the largest of the models here.
+        length_penalty: exponent of the length that a hypothesis' score is divided by.
+        max_target_ratio: target tokens allowed per source token.
+        max_target_margin: target tokens allowed on top of the ratio.
+        min_length: fewest target tokens (summaries), or none.
+        max_length: most target tokens (summaries), or none.
+        no_repeat_ngram_size: length of the token sequences that may not occur twice; 0 is off.
+    """
+
+    beam_size: int = Field(default=1, ge=1, le=6)
+    length_penalty: float = Field(default=1.0, ge=0, le=5, strict=False)
+    max_target_ratio: float = Field(default=3.0, gt=0, le=10, strict=False)
+    max_target_margin: int = Field(default=20, ge=0, le=512)
+    min_length: int | None = Field(default=None, ge=0)
+    max_length: int | None = Field(default=None, ge=1)
+    no_repeat_ngram_size: int = Field(default=0, ge=0, le=10)
+
+    @model_validator(mode="after")
+    def _lengths_in_order(self) -> Self:
+        if (
+            self.min_length is not None
+            and self.max_length is not None
+            and self.min_length > self.max_length
+        ):
+            raise ValueError("min_length is greater than max_length")
+        return self
+
+
+class Limits(_Frozen):
+    """What the model takes and gives at most, in tokens, with prefix and ``</s>``."""
+
+    max_source_tokens: int = Field(default=512, ge=8, le=4096)
+    max_target_tokens: int = Field(default=512, ge=8, le=4096)
+
+
+class ModelCard(_Frozen):
+    """One model as the service needs it.
+
+    Attributes:
+        name: the card's file name without ``.md``.
+        language: BCP 47 codes, source language first.
+        license: SPDX id in lower case, as the hub writes it.
+        base_model: hub id of the model that this one was made from, or none.
+        text: the prose of the card, Markdown.
+        task: what it does.
+        architecture: the class of network; decides the engine and the checks of a pull.
+        repository: ``owner/name`` on the hub, or none when there is nothing to pull.
+        revision: branch, tag, ref or commit that is pulled unless another is asked for.
+        prefix: vocabulary tokens put before every source, for models of several target languages.
+        decoding: defaults for writing.
+        limits: lengths.
+        bundled: whether the weights are part of the package.
+        weights_sha256: SHA-256 of ``hub/model.safetensors`` of bundled weights, hexadecimal.
+        notice: a sentence that the start-up log prints.
+    """
+
+    name: str
+    language: tuple[str, ...]
+    license: str
+    base_model: str | None = None
+    text: str
+    task: Literal["translation", "summarization"]
+    architecture: Architecture
+    repository: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
+    revision: Annotated[str, Field(min_length=1)] | None = None
+    prefix: tuple[str, ...] = ()
+    decoding: Decoding = Decoding()
+    limits: Limits = Limits()
+    bundled: bool = False
+    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    notice: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.architecture != "extractive":
+            for field in ("decoding", "limits"):
+                if field not in self.model_fields_set:
+                    raise ValueError(f"{field} must be given for architecture {self.architecture}")
+            if self.repository is None and not self.bundled:
+                raise ValueError("repository must be given unless bundled is true")
+        if (self.repository is None) != (self.revision is None):
+            raise ValueError("repository and revision must be given together")
+        if self.bundled != (self.weights_sha256 is not None):
+            raise ValueError("weights_sha256 must be given exactly when bundled is true")
+        return self
+
+    def target_limit(self, source_tokens: int) -> int:
+        """Most tokens that a translation of ``source_tokens`` tokens may have; at least 1.
+
+        The line ``ratio * source + margin`` stops loops early; 3 and 20 leave room for every honest
+        Dutch sentence (``reference/models.md`` 3.2 and 4: lengths above 2.5 times are loops).
+        """
+        line = int(self.decoding.max_target_ratio * source_tokens) + self.decoding.max_target_margin
+        return max(1, min(self.limits.max_target_tokens, line))
+
+
+def check_name(name: str) -> str:
+    """``name`` itself when it can be a model's name (lower case, digits, single ``. _ -`` inside).
+
+    Raises:
+        ModelError: it can't; a name becomes part of a path, so nothing else is let through.
+    """
+    if not _NAME.fullmatch(name):
+        raise ModelError(f"{name!r} is not a model name; `kortom models list` shows those that are")
+    return name
+
+
+def cards_directory() -> Path:
+    """The folder of the cards: in the installed package, or the repository's ``model_cards/``."""
+    installed = _PACKAGE / "model_cards"
+    return installed if installed.is_dir() else _PACKAGE.parent / "model_cards"
+
+
+def load_card(name: str, directory: Path | None = None) -> ModelCard:
+    """The card of the model ``name``.
+
+    Args:
+        name: the model's name.
+        directory: where the cards lie; :func:`cards_directory` unless given.
+
+    Raises:
+        ModelError: there is no such card, or a field of it is wrong (file and field are named).
+    """
+    path = (directory or cards_directory()) / f"{check_name(name)}.md"
+    if not path.is_file():
+        raise ModelError(
+            f"there is no model card {name!r}; `kortom models list` shows those that are"
+        )
+    return _read(path)
+
+
+def load_cards(directory: Path | None = None) -> dict[str, ModelCard]:
+    """All cards by name, in alphabetical order.
+
+    Raises:
+        ModelError: a field of a card is wrong (file and field are named).
+    """
+    paths = sorted((directory or cards_directory()).glob("*.md"))
+    return {path.stem: _read(path) for path in paths if path.stem != "README"}
+
+
+def _read(path: Path) -> ModelCard:
+    # Imported here: it takes a second, and its constants are read from the environment once.
+    import huggingface_hub
+
+    try:
+        card = huggingface_hub.ModelCard.load(path)
+        data = card.data.to_dict()
+    except (
+        Exception
+    ) as error:  # whatever YAML, the encoding or the model index makes the reader raise
+        raise ModelError(
+            f"model card {path}: the front matter can't be read: {_line(error)}"
+        ) from error
+    kortom = data.get("kortom")
+    if not isinstance(kortom, dict):
+        raise ModelError(f"model card {path}: kortom: must be a mapping")
+    language = data.get("language")
+    values: dict[str, Any] = {
+        "name": path.stem,
+        "language": [language] if isinstance(language, str) else language,
+        "license": data.get("license"),
+        "base_model": data.get("base_model"),
+        "text": card.text.strip(),
+    }
+    if clash := values.keys() & kortom.keys():
+        raise ModelError(f"model card {path}: kortom.{min(clash)}: not a field")
+    try:
+        # Through JSON, where a list may be a tuple and all else is strict.
+        return ModelCard.model_validate_json(json.dumps(values | kortom, default=str))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        if not first["loc"] or first["loc"][0] not in values:
+            place = f"kortom.{place}" if place else "kortom"
+        raise ModelError(f"model card {path}: {place}: {first['msg']}") from error
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,179 @@
+"""``kortom models list | show NAME | pull NAME | verify [NAME] | path NAME``."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from service.errors import ModelCorrupt, ModelNotInstalled
+from service.models.card import ModelCard, load_card, load_cards
+from service.models.profiles import PROFILES
+from service.models.store import WITHOUT_FILES, ModelStore
+
+
+def default_models_dir() -> Path:
+    """``KORTOM_MODELS_DIR`` of the environment, else ``models`` in the user's cache directory."""
+    import platformdirs
+
+    if given := os.environ.get("KORTOM_MODELS_DIR"):
+        return Path(given)
+    return platformdirs.user_cache_path("kortom") / "models"
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command ``models``; each of its commands sets ``run``, a function of the parsed
+    arguments that returns the exit code and raises ServiceError."""
+    parser = subparsers.add_parser(
+        "models", help="list, fetch and check models", description="Models of Kortom."
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--models-dir",
+        type=Path,
+        metavar="DIRECTORY",
+        help="where pulled models are (KORTOM_MODELS_DIR; default: the user's cache directory)",
+    )
+    commands = parser.add_subparsers(dest="models_command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser(
+        "list", parents=[common], help="the models Kortom knows and which are installed"
+    )
+    command.set_defaults(run=_list)
+
+    command = commands.add_parser("show", parents=[common], help="a model's card")
+    command.add_argument("name", metavar="NAME")
+    command.set_defaults(run=_show)
+
+    command = commands.add_parser(
+        "pull", parents=[common], help="fetch, convert and install a model"
+    )
+    command.add_argument("name", metavar="NAME")
+    command.add_argument(
+        "--revision", metavar="REV", help="branch, tag, ref or commit instead of the card's"
+    )
+    command.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="DIRECTORY",
+        help="take the files from a directory, not the hub",
+    )
+    command.set_defaults(run=_pull)
+
+    command = commands.add_parser(
+        "verify", parents=[common], help="check the files of installed models"
+    )
+    command.add_argument(
+        "name", metavar="NAME", nargs="?", help="one model; all installed ones unless given"
+    )
+    command.set_defaults(run=_verify)
+
+    command = commands.add_parser("path", parents=[common], help="print a model's directory")
+    command.add_argument("name", metavar="NAME")
+    command.set_defaults(run=_path)
+
+
+def _store(arguments: argparse.Namespace) -> ModelStore:
+    return ModelStore((arguments.models_dir or default_models_dir()).expanduser().absolute())
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    store = _store(arguments)
+    installed = set(store.installed())
+    header = ("NAME", "TASK", "LICENCE", "PROFILES", "INSTALLED")
+    rows: list[tuple[str, ...]] = [
+        (
+            card.name,
+            card.task,
+            card.license,
+            _profiles(card.name),
+            _state(store, card, card.name in installed),
+        )
+        for card in load_cards().values()
+    ]
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    for row in (header, *rows):
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    card = load_card(arguments.name)
+    store = _store(arguments)
+    facts = {
+        "name": card.name,
+        "task": card.task,
+        "language": ", ".join(card.language),
+        "licence": card.license,
+        "repository": f"{card.repository} at {card.revision}"
+        if card.repository
+        else "part of Kortom",
+        "beam size": str(card.decoding.beam_size),
+        "profiles": _profiles(card.name),
+        "installed": _state(store, card, card.name in store.installed()),
+    }
+    if card.architecture == "extractive":
+        del facts["beam size"]
+    for key, value in facts.items():
+        print(f"{key + ':':12} {value}")
+    print()
+    print(card.text)
+    return 0
+
+
+def _pull(arguments: argparse.Namespace) -> int:
+    from service.models.pull import pull
+
+    store = _store(arguments)
+    pull(load_card(arguments.name), store, arguments.revision, arguments.source, progress=_progress)
+    _progress(f"{arguments.name}: installed in {store.path(arguments.name)}")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    store = _store(arguments)
+    if arguments.name:
+        load_card(arguments.name)
+    for name in [arguments.name] if arguments.name else store.installed():
+        store.verify(name)
+        print(f"{name}: ok")
+    return 0
+
+
+def _path(arguments: argparse.Namespace) -> int:
+    print(_store(arguments).path(arguments.name))
+    return 0
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _profiles(name: str) -> str:
+    return (
+        ", ".join(
+            key
+            for key, value in PROFILES.items()
+            if name in (value.translation, value.summarization)
+        )
+        or "-"
+    )
+
+
+def _state(store: ModelStore, card: ModelCard, installed: bool) -> str:
+    if not installed:
+        return "no"
+    if card.name in WITHOUT_FILES:
+        return "part of Kortom"
+    try:
+        where = store.path(card.name)
+    except ModelNotInstalled:  # removed since it was listed
+        return "no"
+    if where.parent == store.bundled_dir:
+        return "part of Kortom"
+    try:
+        return f"yes ({store.manifest(card.name).commit[:12]})"
+    except ModelCorrupt:
+        return "damaged"

@@ -1,0 +1,1 @@
+"""Many callers to few workers: admission, cancellation, and the one crossing to threads."""

@@ -1,0 +1,86 @@
+"""Settings: one frozen class; flags win over the environment, the environment over defaults."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from platformdirs import user_cache_path
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.errors import InvalidSettings
+
+ENVIRONMENT_PREFIX = "KORTOM_"
+
+
+def default_models_dir() -> Path:
+    """``kortom/models`` in the user's cache directory."""
+    return user_cache_path("kortom") / "models"
+
+
+def usable_cores() -> int:
+    """CPU cores that this process may run on, at least 1."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """What an operator can set: ``KORTOM_NAME`` in the environment, ``--name`` on ``kortom serve``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    profile: Literal["light", "demo"] = "light"
+    """Which models to serve: light (opus-mt-nl-en + extractive) or demo (knows seeds/ only)."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """Port to listen on; 0 takes a free one."""
+    models_dir: Path = Field(default_factory=default_models_dir)
+    """Directory of pulled models."""
+    cards_dir: Path | None = None
+    """Directory of model cards of your own, looked at before the shipped ones."""
+    engine: Literal["ctranslate2", "torch"] = "ctranslate2"
+    """Translation engine: ctranslate2 (fast) or torch (the reference)."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the models run; auto takes a CUDA device when there is one."""
+    beam_size: Annotated[int, Field(ge=1, le=6)] | None = None
+    """Beams per sentence, 1 to 6; unset takes the card's."""
+    inter_threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """Batches translated in parallel."""
+    intra_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_cores)
+    """Threads inside one batch; inter x intra should not exceed the cores."""
+    max_article_characters: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
+    """Longest article or text, in characters (code points); longer is answered 413."""
+    max_texts_per_request: Annotated[int, Field(ge=1, le=10_000)] = 256
+    """Most texts in one /v1/translate request; more is answered 413."""
+    max_body_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 2_000_000
+    """Largest request body in bytes; larger is answered 413."""
+    max_queued_requests: Annotated[int, Field(ge=1, le=100_000)] = 64
+    """Requests being worked on or waiting for it; one more is answered 503."""
+    body_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    """Longest time a request body may take to arrive; slower is answered 408."""
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    """How long a stopping server lets accepted requests finish."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe log lines to print."""
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Settings from flags, environment and defaults.
+
+    Args:
+        flags: values given on the command line, as strings or of the field's type.
+
+    Raises:
+        InvalidSettings: a value is not one that its setting can have; the line names it.
+    """
+    try:
+        return Settings(**flags)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        raise InvalidSettings(
+            f"setting {name} (--{name.replace('_', '-')}, {ENVIRONMENT_PREFIX}{name.upper()}): "
+            f"{first['msg']}; got {str(first['input'])[:80]!r}"
+        ) from None

@@ -1,0 +1,1 @@
+"""Documents to bullets: the Summarizer protocol and its methods."""

@@ -1,0 +1,1 @@
+"""Sentences to sentences: the Translator protocol, its engines and the guard on their output."""

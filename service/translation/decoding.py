@@ -1,0 +1,58 @@
+"""Decoding limits: how long a translation may become, and which sentences share a limit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.errors import InferenceError
+
+LENGTH_STEP = 32
+"""Source lengths are rounded up to this many tokens before the limit is computed, so that
+sentences of like length share one engine call and a sentence's limit depends on itself alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """Decoding settings of one translator, all explicit.
+
+    Engine defaults are never used: CTranslate2 would cut input at 1024 and output at 256 tokens,
+    transformers output at 20, without a word.
+
+    Attributes:
+        beam_size: hypotheses kept per step; 1 is greedy search.
+        length_penalty: exponent of the length that a hypothesis' log-probability is divided by.
+        max_source_tokens: longest input, prefix and ``</s>`` included.
+        max_target_tokens: longest output that the model has positions for.
+        max_target_ratio: target tokens allowed per source token, before the margin.
+        max_target_margin: target tokens allowed on top.
+    """
+
+    beam_size: int
+    length_penalty: float
+    max_source_tokens: int
+    max_target_tokens: int
+    max_target_ratio: float
+    max_target_margin: int
+
+    def max_target_length(self, source_tokens: int) -> int:
+        """Most target tokens for a source of that many tokens."""
+        rounded = -(-source_tokens // LENGTH_STEP) * LENGTH_STEP
+        allowed = int(rounded * self.max_target_ratio) + self.max_target_margin
+        return min(allowed, self.max_target_tokens)
+
+    def group(self, sources: Sequence[Sequence[str]]) -> dict[int, list[int]]:
+        """Indices of ``sources`` by their target limit, each group longest source first.
+
+        Raises:
+            InferenceError: a source is longer than the model's input.
+        """
+        groups: dict[int, list[int]] = {}
+        for index, tokens in enumerate(sources):
+            if len(tokens) > self.max_source_tokens:
+                raise InferenceError(
+                    f"a sentence of {len(tokens)} tokens is over the model's "
+                    f"{self.max_source_tokens}; it was not split"
+                )
+            groups.setdefault(self.max_target_length(len(tokens)), []).append(index)
+        for indices in groups.values():
+            indices.sort(key=lambda index: len(sources[index]), reverse=True)
+        return groups

@@ -1,0 +1,120 @@
+"""The torch engine: the checkpoint itself through transformers; the reference for the fast path."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import GenerationConfig, MarianMTModel
+
+from service.errors import InferenceError
+from service.translation.decoding import Decoding
+from service.translation.tokenizer import END, PADDING, UNKNOWN, SentencePieceTokenizer
+from service.translation.translator import Translation
+
+MAX_BATCH_SENTENCES = 16
+
+
+class TorchTranslator:
+    """A Marian checkpoint in float32 through transformers (implements ``Translator``).
+
+    Args:
+        directory: an installed model; ``hub/`` holds the safetensors checkpoint.
+        decoding: limits and beam size.
+        prefix: tokens before every sentence.
+        device: ``cpu``, ``cuda`` or ``auto``.
+    """
+
+    engine = "torch/float32"
+
+    def __init__(
+        self,
+        directory: Path,
+        decoding: Decoding,
+        *,
+        prefix: Sequence[str] = (),
+        device: str = "cpu",
+    ) -> None:
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._device = torch.device(device)
+        self._decoding = decoding
+        self._tokenizer = SentencePieceTokenizer(directory / "hub", prefix)
+        self._model: Any = MarianMTModel.from_pretrained(
+            directory / "hub", local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
+        self._model = self._model.to(self._device).eval()
+        vocabulary = self._tokenizer.vocabulary
+        end, padding = vocabulary[END], vocabulary[PADDING]
+        # Replaces the checkpoint's own, of which generate() would mix in what is left unsaid.
+        self._model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+            num_beams=decoding.beam_size,
+            length_penalty=decoding.length_penalty,
+            early_stopping=decoding.beam_size > 1,
+            do_sample=False,
+            eos_token_id=end,
+            pad_token_id=padding,
+            decoder_start_token_id=padding,
+            return_dict_in_generate=True,
+            output_scores=True,
+        )
+        self._tokens = {index: token for token, index in vocabulary.items()}
+        self._end, self._padding = end, padding
+        # Only target pieces may be emitted, as the vocabulary map does for CTranslate2.
+        emitted = [vocabulary[piece] for piece in self._tokenizer.target_pieces()]
+        forbidden = torch.ones_like(self._model.final_logits_bias, dtype=torch.bool)
+        forbidden[0, emitted] = False
+        self._model.final_logits_bias.masked_fill_(forbidden, float("-inf"))
+
+    def fits(self, text: str) -> bool:
+        """See ``Translator.fits``."""
+        return len(self._tokenizer.encode([text])[0]) <= self._decoding.max_source_tokens
+
+    def translate(self, sentences: Sequence[str]) -> list[Translation]:
+        """See ``Translator.translate``."""
+        sources = self._tokenizer.encode(sentences)
+        translations: dict[int, Translation] = {}
+        try:
+            for limit, indices in self._decoding.group(sources).items():
+                for start in range(0, len(indices), MAX_BATCH_SENTENCES):
+                    batch = indices[start : start + MAX_BATCH_SENTENCES]
+                    results = self._generate([sources[index] for index in batch], limit)
+                    translations |= zip(batch, results, strict=True)
+        except (RuntimeError, ValueError, IndexError) as exc:
+            raise InferenceError("the translation engine failed on this request") from exc
+        return [translations[index] for index in range(len(sources))]
+
+    @torch.inference_mode()
+    def _generate(self, sources: list[list[str]], limit: int) -> list[Translation]:
+        """Translations of one padded batch of token sequences."""
+        vocabulary = self._tokenizer.vocabulary
+        unknown = vocabulary[UNKNOWN]
+        longest = max(map(len, sources))
+        ids = torch.full((len(sources), longest), self._padding)
+        for row, tokens in enumerate(sources):
+            ids[row, : len(tokens)] = torch.tensor([vocabulary.get(t, unknown) for t in tokens])
+        output = self._model.generate(
+            ids.to(self._device),
+            attention_mask=(ids != self._padding).long().to(self._device),
+            max_new_tokens=limit,
+        )
+        beams = getattr(output, "beam_indices", None)
+        log_probabilities = self._model.compute_transition_scores(
+            output.sequences, output.scores, beams, normalize_logits=beams is None
+        )
+        translations = []
+        for source, row, scores in zip(
+            sources, output.sequences[:, 1:].tolist(), log_probabilities, strict=True
+        ):
+            length = row.index(self._end) if self._end in row else len(row)
+            emitted = scores[: length + 1]
+            translations.append(
+                Translation(
+                    text=self._tokenizer.decode([self._tokens[index] for index in row[:length]]),
+                    score=float(emitted.mean()),
+                    source_tokens=len(source),
+                    target_tokens=length,
+                    reached_limit=length >= limit,
+                )
+            )
+        return translations

@@ -1,0 +1,44 @@
+"""The Translator protocol: what every translation engine promises."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """One translated sentence.
+
+    Attributes:
+        text: the English text, detokenised.
+        score: mean log-probability of the target tokens (``</s>`` included), at most 0;
+            a low one hints at an invention (Guerreiro et al. 2023, arXiv 2208.05309).
+        source_tokens: tokens given to the model, ``</s>`` and prefix included.
+        target_tokens: tokens that the model made, ``</s>`` not included.
+        reached_limit: the model was stopped by the length limit before it ended the sentence itself.
+    """
+
+    text: str
+    score: float
+    source_tokens: int
+    target_tokens: int
+    reached_limit: bool
+
+
+class Translator(Protocol):
+    """Translates sentences; thread-safe; holds one copy of one model."""
+
+    engine: str
+    """Engine and arithmetic, for example ``ctranslate2/int8``."""
+
+    def translate(self, sentences: Sequence[str]) -> list[Translation]:
+        """One translation per sentence, in the same order; an empty list gives an empty list.
+
+        Nothing is ever cut off: every sentence must fit (see :meth:`fits`).
+
+        Raises:
+            InferenceError: the engine failed, or a sentence does not fit.
+        """
+
+    def fits(self, text: str) -> bool:
+        """Whether the model takes ``text`` whole, prefix and ``</s>`` included."""

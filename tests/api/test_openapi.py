@@ -1,0 +1,145 @@
+"""The interface description says what the service does."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Client
+
+ERRORS = {"400", "408", "413", "415", "422", "500", "503", "504"}
+
+
+@pytest.fixture(scope="module")
+def document(server: "Client") -> Any:
+    reply = server.get("/openapi.json")
+    assert reply.status == 200
+    return reply.json()
+
+
+@pytest.fixture(scope="module")
+def operations(document: Any) -> dict[tuple[str, str], Any]:
+    return {
+        (method, path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def resolve(document: Any, schema: Any) -> Any:
+    if "$ref" in schema:
+        return document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+def test_the_page_for_people(server: "Client") -> None:
+    reply = server.get("/docs")
+    assert reply.status == 200
+    assert reply.headers["content-type"].startswith("text/html")
+    assert b"/openapi.json" in reply.body
+
+
+def test_all_routes_are_there(operations: dict[tuple[str, str], Any]) -> None:
+    assert set(operations) >= {
+        ("post", "/v1/articles"),
+        ("post", "/v1/translate"),
+        ("post", "/v1/summarize"),
+        ("get", "/v1/models"),
+        ("get", "/v1/limits"),
+        ("get", "/version"),
+        ("get", "/livez"),
+        ("get", "/readyz"),
+    }
+    identifiers = [operation["operationId"] for operation in operations.values()]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+def test_every_route_says_what_it_is_for(operations: dict[tuple[str, str], Any]) -> None:
+    for operation in operations.values():
+        assert operation["summary"]
+        assert operation["description"]
+        assert operation["tags"]
+
+
+def test_every_error_is_documented_as_a_problem(
+    document: Any, operations: dict[tuple[str, str], Any]
+) -> None:
+    for (method, _), operation in operations.items():
+        errors = {
+            status: response
+            for status, response in operation["responses"].items()
+            if not status.startswith("2")
+        }
+        assert set(errors) >= (ERRORS if method == "post" else set())
+        for response in errors.values():
+            assert response["description"]
+            assert list(response["content"]) == ["application/problem+json"]
+            schema = resolve(document, response["content"]["application/problem+json"]["schema"])
+            assert list(schema["properties"]) == [
+                "type",
+                "title",
+                "status",
+                "detail",
+                "code",
+                "instance",
+                "errors",
+            ]
+
+
+def test_a_real_error_has_the_documented_fields(server: "Client", document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    problem = server.post("/v1/articles", {"text": "", "tekst": 1}).json()
+    assert set(problem) == set(schemas["Problem"]["properties"])
+    assert set(problem["errors"][0]) == set(schemas["FieldError"]["properties"])
+
+
+def test_every_field_is_described(document: Any) -> None:
+    bare = [
+        f"{name}.{field}"
+        for name, schema in document["components"]["schemas"].items()
+        for field, described in schema.get("properties", {}).items()
+        if not (described | resolve(document, described)).get("description")
+    ]
+    assert bare == []
+
+
+def test_examples_are_accepted(
+    server: "Client", document: Any, operations: dict[tuple[str, str], Any]
+) -> None:
+    """What the page shows can be sent as it is, and the answer holds no undocumented field."""
+    for (method, path), operation in operations.items():
+        if method != "post":
+            continue
+        request = operation["requestBody"]["content"]["application/json"]
+        examples = resolve(document, request["schema"])["examples"]
+        assert examples
+        for example in examples:
+            reply = server.post(path, example)
+            assert reply.status == 200
+            check_fields(document, operation, reply.json())
+
+
+def test_answers_hold_no_undocumented_field(
+    server: "Client", document: Any, operations: dict[tuple[str, str], Any]
+) -> None:
+    for (method, path), operation in operations.items():
+        if method == "get":
+            check_fields(document, operation, server.get(path).json())
+
+
+def check_fields(document: Any, operation: Any, answer: Any) -> None:
+    check(document, operation["responses"]["200"]["content"]["application/json"]["schema"], answer)
+
+
+def check(document: Any, schema: Any, value: Any) -> None:
+    schema = resolve(document, schema)
+    for choice in schema.get("anyOf", []):
+        if choice.get("type") != "null":
+            schema = resolve(document, choice)
+    if isinstance(value, dict):
+        assert set(value) == set(schema["properties"])
+        for name, item in value.items():
+            check(document, schema["properties"][name], item)
+    elif isinstance(value, list):
+        for item in value:
+            check(document, schema["items"], item)

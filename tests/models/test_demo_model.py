@@ -1,0 +1,64 @@
+"""The demo model in the package: the files that were made, and every sentence that it knows."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from service.article.normalization import normalize
+from service.evaluation.seeds import load_seeds
+from service.models.card import load_card
+from service.models.store import BUNDLED_DIRECTORY, ModelStore
+from service.translation.ct2 import CTranslate2Translator
+from service.translation.decoding import Decoding
+from service.translation.marian import TorchTranslator
+
+NAME = "demo-nl-en"
+DIRECTORY = BUNDLED_DIRECTORY / NAME
+MAXIMUM_SIZE = 6_000_000
+"""Bytes that the model may add to the package."""
+
+CARD = load_card(NAME)
+PAIRS = [
+    pair
+    for article in load_seeds(Path(__file__).resolve().parents[2] / "seeds")
+    for pair in article.pairs()
+]
+
+
+def decoding(beam_size: int) -> Decoding:
+    return Decoding(
+        beam_size=beam_size,
+        length_penalty=CARD.decoding.length_penalty,
+        max_source_tokens=CARD.limits.max_source_tokens,
+        max_target_tokens=CARD.limits.max_target_tokens,
+        max_target_ratio=CARD.decoding.max_target_ratio,
+        max_target_margin=CARD.decoding.max_target_margin,
+    )
+
+
+def test_files_are_those_of_the_manifest(tmp_path: Path) -> None:
+    ModelStore(tmp_path).verify(NAME)
+
+
+def test_weights_are_those_of_the_card() -> None:
+    weights = (DIRECTORY / "hub" / "model.safetensors").read_bytes()
+    assert hashlib.sha256(weights).hexdigest() == CARD.weights_sha256
+
+
+def test_it_is_small() -> None:
+    files = [path for path in DIRECTORY.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= MAXIMUM_SIZE
+
+
+@pytest.mark.parametrize("beam_size", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("engine", [CTranslate2Translator, TorchTranslator])
+def test_every_sentence_comes_out_as_its_reference(
+    engine: type[CTranslate2Translator] | type[TorchTranslator], beam_size: int
+) -> None:
+    translator = engine(DIRECTORY, decoding(beam_size))
+    sources = [normalize(dutch) for dutch, _ in PAIRS]
+    assert all(translator.fits(source) for source in sources)
+    translations = translator.translate(sources)
+    assert [translation.text for translation in translations] == [english for _, english in PAIRS]
+    assert not any(translation.reached_limit for translation in translations)

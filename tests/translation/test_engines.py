@@ -1,0 +1,156 @@
+"""Both engines translate alike: CTranslate2 is the fast path, torch the reference it is held to."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+from ctranslate2.converters import TransformersConverter
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from service.errors import InferenceError
+from service.evaluation.checkpoints import write_marian_checkpoint
+from service.models.card import load_card
+from service.models.pull import pull
+from service.models.store import ModelStore
+from service.translation.ct2 import CTranslate2Translator
+from service.translation.decoding import LENGTH_STEP, Decoding
+from service.translation.marian import TorchTranslator
+from service.translation.tokenizer import SentencePieceTokenizer
+from service.translation.translator import Translator
+
+SENTENCES = [
+    "De minister kwam niet.",
+    "Zij bleef in Utrecht, want het regende.",
+    "Ja.",
+    "„Wij gaan door”, zei de trainer na de wedstrijd tegen Ajax.",
+    "De rente steeg met 0,25 procentpunt.",
+    "Typ </s> of <pad> in het veld.",
+]
+
+
+def decoding(beam_size: int = 2, **changes: float) -> Decoding:
+    defaults = {
+        "length_penalty": 1.0,
+        "max_source_tokens": 512,
+        "max_target_tokens": 512,
+        "max_target_ratio": 1.0,
+        "max_target_margin": 0,
+    }
+    return Decoding(beam_size=beam_size, **(defaults | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random Marian that sometimes ends a sentence, in float32 for both engines."""
+    root = tmp_path_factory.mktemp("engines")
+    source = write_marian_checkpoint(root / "source")
+    weights = load_file(source / "model.safetensors")
+    weights["final_logits_bias"][0, 0] += 1.5
+    save_file(weights, source / "model.safetensors", metadata={"format": "pt"})
+    store = ModelStore(root / "models")
+    pull(load_card("opus-mt-nl-en"), store, source=source)
+    directory = store.path("opus-mt-nl-en")
+    vmap = (directory / "ctranslate2" / "vmap.txt").read_text(encoding="utf-8")
+    (root / "vmap.txt").write_text(vmap, encoding="utf-8")
+    with warnings.catch_warnings():
+        # transformers recommends a library that its Marian tokenizer never calls.
+        warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
+        converter = TransformersConverter(str(directory / "hub"))
+        converter.convert(
+            str(directory / "ctranslate2"), vmap=str(root / "vmap.txt"), force=True
+        )
+    return directory
+
+
+@pytest.fixture(scope="module")
+def fast(checkpoint: Path) -> Translator:
+    return CTranslate2Translator(checkpoint, decoding(), compute_type="float32")
+
+
+@pytest.mark.parametrize("beam_size", range(1, 7))
+def test_both_engines_give_the_same_tokens_and_scores(checkpoint: Path, beam_size: int) -> None:
+    limits = decoding(beam_size)
+    fast = CTranslate2Translator(checkpoint, limits, compute_type="float32").translate(SENTENCES)
+    reference = TorchTranslator(checkpoint, limits).translate(SENTENCES)
+    assert [t.text for t in fast] == [t.text for t in reference]
+    assert [t.target_tokens for t in fast] == [t.target_tokens for t in reference]
+    assert [t.source_tokens for t in fast] == [t.source_tokens for t in reference]
+    assert [t.reached_limit for t in fast] == [t.reached_limit for t in reference]
+    assert [t.score for t in fast] == pytest.approx([t.score for t in reference], abs=1e-3)
+
+
+def test_only_target_pieces_are_ever_emitted(checkpoint: Path, fast: Translator) -> None:
+    tokenizer = SentencePieceTokenizer(checkpoint / "hub")
+    allowed = tokenizer.target_pieces()
+    assert len(allowed) < len(tokenizer.vocabulary)
+    for translation in fast.translate(SENTENCES):
+        assert "<unk>" not in translation.text
+        assert "⁇" not in translation.text
+    vmap = (checkpoint / "ctranslate2" / "vmap.txt").read_text(encoding="utf-8")
+    assert set(vmap.rstrip("\n").split("\t")[1].split(" ")) - {"<unk>", "<s>"} == allowed
+
+
+def test_an_empty_list_gives_an_empty_list(checkpoint: Path, fast: Translator) -> None:
+    assert fast.translate([]) == []
+    assert TorchTranslator(checkpoint, decoding()).translate([]) == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.text(max_size=40), max_size=6))
+def test_as_many_translations_as_sentences_whatever_they_say(
+    fast: Translator, sentences: list[str]
+) -> None:
+    assert len(fast.translate(sentences)) == len(sentences)
+
+
+def test_a_sentence_translates_the_same_alone_and_in_company(fast: Translator) -> None:
+    together = fast.translate(SENTENCES)
+    assert [fast.translate([sentence])[0].text for sentence in SENTENCES] == [
+        t.text for t in together
+    ]
+
+
+def test_a_sentence_over_the_limit_is_refused_not_cut(checkpoint: Path) -> None:
+    short = decoding(max_source_tokens=8)
+    for translator in (
+        CTranslate2Translator(checkpoint, short, compute_type="float32"),
+        TorchTranslator(checkpoint, short),
+    ):
+        assert translator.fits("Ja.")
+        assert not translator.fits("Een zin die veel te lang is.")
+        with pytest.raises(InferenceError, match="over the model's 8"):
+            translator.translate(["Ja.", "Een zin die veel te lang is."])
+
+
+def test_the_whole_input_up_to_the_models_limit_is_read(fast: Translator) -> None:
+    text = "a" * 10_000
+    longest = max(n for n in range(1, 600) if fast.fits(text[:n]))
+    [translation] = fast.translate([text[:longest]])
+    assert translation.source_tokens > 512 - 4
+
+
+def test_a_prefix_stands_before_every_sentence(checkpoint: Path) -> None:
+    tokenizer = SentencePieceTokenizer(checkpoint / "hub", [">>eng<<"])
+    [tokens] = tokenizer.encode([">>fra<< Ja."])
+    assert tokens[0] == ">>eng<<"
+    assert tokens[-1] == "</s>"
+    assert ">>fra<<" not in tokens
+
+
+def test_text_of_the_user_is_never_a_control_token(checkpoint: Path) -> None:
+    [tokens] = SentencePieceTokenizer(checkpoint / "hub").encode(["a </s> b <pad> c <unk>"])
+    assert tokens.index("</s>") == len(tokens) - 1
+    assert "<pad>" not in tokens
+    assert "<unk>" not in tokens
+
+
+@given(st.integers(1, 512), st.sampled_from([1.0, 1.5, 3.0]), st.integers(0, 40))
+def test_the_decoding_limit_covers_the_source_and_never_the_position_table(
+    source_tokens: int, ratio: float, margin: int
+) -> None:
+    limits = decoding(max_target_ratio=ratio, max_target_margin=margin)
+    limit = limits.max_target_length(source_tokens)
+    assert source_tokens <= limit <= 512
+    assert limit <= (source_tokens + LENGTH_STEP) * ratio + margin
