@@ -1,6 +1,6 @@
 """Serve the demo profile on a free port, POST an article to it, and print what comes back.
 
-    python seeds/demo.py [FILE]
+python seeds/demo.py [FILE]
 """
 
 import json
@@ -24,8 +24,10 @@ def main() -> int:
             if not announcement.startswith("ready on "):
                 return server.wait() or 1
             url = announcement.removeprefix("ready on ").strip()
-            print(f"$ curl {url}/v1/articles -H 'Content-Type: application/json' "
-                  f"-d '{{\"text\": <{article.name}>}}'\n")
+            print(
+                f"$ curl {url}/v1/articles -H 'Content-Type: application/json' "
+                f"-d '{{\"text\": <{article.name}>}}'\n"
+            )
             request = urllib.request.Request(
                 f"{url}/v1/articles", body, {"Content-Type": "application/json"}
             )
@@ -42,11 +44,15 @@ def show(answer: dict) -> None:
     for bullet in answer["summary"]["bullets"]:
         print(f"  * {bullet['text']} [{', '.join(bullet['sources'])}]")
     model = answer["models"]["translation"]
-    print(f"\n{answer['usage']['sentences']} sentences by {model['card']} ({model['engine']}) in "
-          f"{answer['timing_ms']['total']} ms; warnings: {', '.join(answer['warnings']) or 'none'}")
+    print(
+        f"\n{answer['usage']['sentences']} sentences by {model['card']} ({model['engine']}) in "
+        f"{answer['timing_ms']['total']} ms; warnings: {', '.join(answer['warnings']) or 'none'}"
+    )
     if "demo_model" in answer["warnings"]:
-        print("The demo model knows only the articles in seeds/. For real articles:\n"
-              "  kortom models pull opus-mt-nl-en && kortom serve")
+        print(
+            "The demo model knows only the articles in seeds/. For real articles:\n"
+            "  kortom models pull opus-mt-nl-en && kortom serve"
+        )
 
 
 if __name__ == "__main__":

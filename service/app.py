@@ -1,6 +1,7 @@
 """The application: the only module that knows all others."""
 
 import logging
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from service.api import problems, schemas
 from service.api.routes import create_router
 from service.article.language import LanguageIdentifier
 from service.article.warnings import WarningCode
-from service.errors import InferenceError, StartupError
+from service.errors import InferenceError, StartupError, one_line
 from service.models.card import ModelCard, load_card, load_cards
 from service.models.profiles import PROFILES
 from service.models.store import ModelStore
@@ -26,6 +27,7 @@ from service.summarization.extractive import ExtractiveSummarizer
 from service.summarization.summarizer import Summarizer
 from service.translation.decoding import Decoding
 from service.translation.translator import Translator
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -118,6 +120,8 @@ def serve(settings: Settings) -> None:
             ),
             f"ready on http://{f'[{host}]' if ':' in host else host}:{port}",
         )
+        # uvicorn raises the signal that stopped it again at the end: a drained stop is no failure.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         server.run(sockets=[listener])
 
 
@@ -173,7 +177,9 @@ def load_pipeline(
     try:
         translator.translate([WARM_UP])
     except InferenceError as exc:
-        raise StartupError(f"model {card.name} does not run: {exc.__cause__ or exc}") from exc
+        raise StartupError(
+            f"model {card.name} does not run: {one_line(exc.__cause__ or exc)}"
+        ) from exc
     summarizer = summarizer or ExtractiveSummarizer()
     pipeline = ArticlePipeline(
         translator,
@@ -221,9 +227,7 @@ def _load_translator(settings: Settings, card: ModelCard, directory: Path) -> Tr
             from service.translation.marian import TorchTranslator
 
             torch.set_num_threads(settings.intra_threads)
-            return TorchTranslator(
-                directory, decoding, prefix=card.prefix, device=settings.device
-            )
+            return TorchTranslator(directory, decoding, prefix=card.prefix, device=settings.device)
         from service.translation.ct2 import CTranslate2Translator
 
         return CTranslate2Translator(
@@ -235,5 +239,4 @@ def _load_translator(settings: Settings, card: ModelCard, directory: Path) -> Tr
             intra_threads=settings.intra_threads,
         )
     except (OSError, RuntimeError, ValueError) as exc:
-        line = " ".join(str(exc).split())[:300]
-        raise StartupError(f"model {card.name} can't be loaded: {line}") from exc
+        raise StartupError(f"model {card.name} can't be loaded: {one_line(exc)}") from exc

@@ -21,8 +21,8 @@
             └── PullError
 
 ``status``, ``code`` and ``title`` stand on the class; ``api.problems`` turns any of them into
-``application/problem+json`` (RFC 9457) and the CLI prints ``detail`` as one line. A ``detail`` never
-holds text of an article, a key or a stack trace.
+``application/problem+json`` (RFC 9457) and the CLI prints ``detail`` as one line. A ``detail``
+never holds text of an article, a key or a stack trace.
 """
 
 from collections.abc import Mapping, Sequence
@@ -154,7 +154,7 @@ class DeadlineExceeded(ServiceError):
 
 
 class StartupError(ServiceError):
-    """The program can't start or a command can't do its work; ends with one line and exit code 1."""
+    """The program can't start or a command can't do its work: one line and exit code 1."""
 
     default_code = "startup_failed"
     title = "Can't start"
@@ -188,3 +188,13 @@ class PullError(ModelError):
     """A model could not be fetched or converted; nothing half-made is left behind."""
 
     default_code = "pull_failed"
+
+
+def one_line(error: BaseException, max_characters: int = 300) -> str:
+    """The message of a foreign error on one line, for a :class:`StartupError`'s detail.
+
+    Args:
+        error: what a library raised.
+        max_characters: longest result.
+    """
+    return " ".join(str(error).split())[:max_characters]

@@ -1,4 +1,4 @@
-"""The order of the steps from a Dutch article to English text and bullets; plain and synchronous."""
+"""The order of the steps from a Dutch article to English text and bullets; synchronous."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +29,6 @@ work that nobody waits for any more."""
 
 def _go_on(_done: int, _total: int) -> None:
     """The checkpoint of work that always goes on."""
-
 
 
 @dataclass(frozen=True, slots=True)

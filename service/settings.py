@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_path
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import InvalidSettings
@@ -13,18 +13,16 @@ from service.errors import InvalidSettings
 ENVIRONMENT_PREFIX = "KORTOM_"
 
 
-def default_models_dir() -> Path:
-    """``kortom/models`` in the user's cache directory."""
-    return user_cache_path("kortom") / "models"
-
-
 def usable_cores() -> int:
     """CPU cores that this process may run on, at least 1."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
 class Settings(BaseSettings):
-    """What an operator can set: ``KORTOM_NAME`` in the environment, ``--name`` on ``kortom serve``."""
+    """What an operator can set: ``KORTOM_NAME`` in the environment, ``--name`` on a command."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
@@ -36,9 +34,9 @@ class Settings(BaseSettings):
     """Address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port to listen on; 0 takes a free one."""
-    models_dir: Path = Field(default_factory=default_models_dir)
+    models_dir: Directory = Field(default_factory=lambda: user_cache_path("kortom") / "models")
     """Directory of pulled models."""
-    cards_dir: Path | None = None
+    cards_dir: Directory | None = None
     """Directory of model cards of your own, looked at before the shipped ones."""
     engine: Literal["ctranslate2", "torch"] = "ctranslate2"
     """Translation engine: ctranslate2 (fast) or torch (the reference)."""

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,10 +111,9 @@ class Client:
 
 
 def _send(connection: socket.socket, data: bytes) -> None:
-    try:
+    # The server may have heard enough; its answer is still there.
+    with suppress(BrokenPipeError, ConnectionResetError):
         connection.sendall(data)
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # the server has heard enough; its answer may still be there
 
 
 @contextmanager

@@ -27,6 +27,8 @@ from service.errors import (
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+MAX_HEADER_BYTES = 16_384
+"""Of all headers together; the HTTP parser's own limit holds only for what comes in pieces."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MAX_LOC_CHARACTERS = 80
 _FIELD_CODES = {"extra_forbidden": "unknown_field", "string_unicode": "invalid_unicode"}
@@ -83,6 +85,7 @@ class RequestContext:
             await send(message)
 
         try:
+            _check_size(scope)
             await self._app(scope, receive, send_with_id)
         except ServiceError as error:
             if error.status == 500:
@@ -130,6 +133,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, validation_error)
     app.add_middleware(RequestContext)
+
+
+def _check_size(scope: Scope) -> None:
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+        raise RequestError(
+            f"the headers are over {MAX_HEADER_BYTES} bytes",
+            code="headers_too_large",
+            headers={"Connection": "close"},
+        )
 
 
 def _request_id(scope: Scope) -> str:

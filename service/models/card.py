@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from service.errors import ModelError
+from service.errors import ModelError, one_line
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
@@ -26,7 +26,8 @@ class Decoding(_Frozen):
         beam_size: hypotheses kept while decoding; 1 is greedy. The ceiling of 6 is the hub's own
             number for opus-mt-nl-en, the largest of the models here.
         length_penalty: exponent of the length that a hypothesis' score is divided by.
-        max_target_ratio: target tokens allowed per source token.
+        max_target_ratio: target tokens allowed per source token; stops loops early. 3 leaves room
+            for every honest Dutch sentence: lengths above 2.5 times the source's are loops.
         max_target_margin: target tokens allowed on top of the ratio.
         min_length: fewest target tokens (summaries), or none.
         max_length: most target tokens (summaries), or none.
@@ -110,15 +111,6 @@ class ModelCard(_Frozen):
             raise ValueError("weights_sha256 must be given exactly when bundled is true")
         return self
 
-    def target_limit(self, source_tokens: int) -> int:
-        """Most tokens that a translation of ``source_tokens`` tokens may have; at least 1.
-
-        The line ``ratio * source + margin`` stops loops early; 3 and 20 leave room for every honest
-        Dutch sentence (``reference/models.md`` 3.2 and 4: lengths above 2.5 times are loops).
-        """
-        line = int(self.decoding.max_target_ratio * source_tokens) + self.decoding.max_target_margin
-        return max(1, min(self.limits.max_target_tokens, line))
-
 
 def check_name(name: str) -> str:
     """``name`` itself when it can be a model's name (lower case, digits, single ``. _ -`` inside).
@@ -176,7 +168,7 @@ def _read(path: Path) -> ModelCard:
         Exception
     ) as error:  # whatever YAML, the encoding or the model index makes the reader raise
         raise ModelError(
-            f"model card {path}: the front matter can't be read: {_line(error)}"
+            f"model card {path}: the front matter can't be read: {one_line(error)}"
         ) from error
     kortom = data.get("kortom")
     if not isinstance(kortom, dict):
@@ -200,7 +192,3 @@ def _read(path: Path) -> ModelCard:
         if not first["loc"] or first["loc"][0] not in values:
             place = f"kortom.{place}" if place else "kortom"
         raise ModelError(f"model card {path}: {place}: {first['msg']}") from error
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]

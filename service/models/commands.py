@@ -1,7 +1,6 @@
 """``kortom models list | show NAME | pull NAME | verify [NAME] | path NAME``."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -9,15 +8,7 @@ from service.errors import ModelCorrupt, ModelNotInstalled
 from service.models.card import ModelCard, load_card, load_cards
 from service.models.profiles import PROFILES
 from service.models.store import WITHOUT_FILES, ModelStore
-
-
-def default_models_dir() -> Path:
-    """``KORTOM_MODELS_DIR`` of the environment, else ``models`` in the user's cache directory."""
-    import platformdirs
-
-    if given := os.environ.get("KORTOM_MODELS_DIR"):
-        return Path(given)
-    return platformdirs.user_cache_path("kortom") / "models"
+from service.settings import load_settings
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -29,7 +20,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--models-dir",
-        type=Path,
         metavar="DIRECTORY",
         help="where pulled models are (KORTOM_MODELS_DIR; default: the user's cache directory)",
     )
@@ -74,7 +64,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _store(arguments: argparse.Namespace) -> ModelStore:
-    return ModelStore((arguments.models_dir or default_models_dir()).expanduser().absolute())
+    flags = {"models_dir": arguments.models_dir} if arguments.models_dir else {}
+    return ModelStore(load_settings(**flags).models_dir)
 
 
 def _list(arguments: argparse.Namespace) -> int:

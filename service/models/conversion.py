@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from service.errors import PullError
+from service.errors import PullError, one_line
 from service.models.card import Architecture, ModelCard
 
 Progress = Callable[[str], None]
@@ -150,7 +150,7 @@ def _read_config(hub: Path) -> dict[str, Any]:
     try:
         config = json.loads((hub / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise PullError(f"{hub / 'config.json'} can't be read: {_line(error)}") from error
+        raise PullError(f"{hub / 'config.json'} can't be read: {one_line(error)}") from error
     if not isinstance(config, dict):
         raise PullError(f"{hub / 'config.json'} is not a JSON object")
     return config
@@ -205,9 +205,9 @@ def _load_torch(hub: Path, card: ModelCard, *, safetensors: bool, dtype: str) ->
     except OSError as error:
         if error.errno is not None:
             raise
-        raise PullError(f"{card.name}: the weights can't be loaded: {_line(error)}") from error
+        raise PullError(f"{card.name}: the weights can't be loaded: {one_line(error)}") from error
     except Exception as error:  # whatever a damaged file makes torch, pickle or safetensors raise
-        raise PullError(f"{card.name}: the weights can't be loaded: {_line(error)}") from error
+        raise PullError(f"{card.name}: the weights can't be loaded: {one_line(error)}") from error
     for problem in ("missing_keys", "mismatched_keys"):
         if info[problem]:
             raise PullError(
@@ -266,7 +266,7 @@ def _write_ctranslate2(hub: Path, output: Path, card: ModelCard) -> None:
     ) as error:  # the converter raises whatever a strange checkpoint makes it stumble on
         shutil.rmtree(output, ignore_errors=True)
         raise PullError(
-            f"{card.name}: the conversion failed: {type(error).__name__}: {_line(error)}"
+            f"{card.name}: the conversion failed: {type(error).__name__}: {one_line(error)}"
         ) from error
     finally:
         if vmap:
@@ -327,7 +327,3 @@ def _torch_scores(
             logits.log_softmax(-1).gather(-1, target_ids[..., None])[0, :, 0].tolist()
         )
     return scores
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]

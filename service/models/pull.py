@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import service
-from service.errors import ModelError, PullError
+from service.errors import ModelError, PullError, one_line
 from service.models.card import ModelCard
 from service.models.conversion import Progress, check_config, convert
 from service.models.store import MANIFEST, Manifest, ModelStore, describe_files
@@ -127,7 +127,7 @@ def pull(
             ) from error
         if isinstance(error, OSError):
             raise PullError(
-                f"{card.name} can't be installed in {store.models_dir}: {_line(error)}"
+                f"{card.name} can't be installed in {store.models_dir}: {one_line(error)}"
             ) from error
         raise
     return manifest
@@ -165,11 +165,13 @@ def _resolve(card: ModelCard, revision: str) -> tuple[str, "list[RepoSibling]"]:
         ) from error
     except (HTTPError, ConnectionError) as error:
         raise PullError(
-            f"no hub at {_endpoint()} ({_line(error)}): set HF_ENDPOINT to a mirror, "
+            f"no hub at {_endpoint()} ({one_line(error)}): set HF_ENDPOINT to a mirror, "
             f"run `kortom models pull {card.name} --from DIRECTORY`, or use `--profile demo`"
         ) from error
     except Exception as error:  # the page of a captive portal, an HF_ENDPOINT that is no address
-        raise PullError(f"{_endpoint()} does not answer as a hub does: {_line(error)}") from error
+        raise PullError(
+            f"{_endpoint()} does not answer as a hub does: {one_line(error)}"
+        ) from error
     # The commit becomes part of a path.
     if not _COMMIT.fullmatch(info.sha or ""):
         raise PullError(f"{_endpoint()} names no commit for {repository} at {revision}")
@@ -251,7 +253,7 @@ def _fetch(card: ModelCard, commit: str, file: "RepoSibling", target: Path) -> N
         if _disk_full(error):
             raise
         raise _BrokenDownloadError(
-            f"the download of {file.rfilename} of {card.repository} broke off ({_line(error)}): "
+            f"the download of {file.rfilename} of {card.repository} broke off ({one_line(error)}): "
             f"run `kortom models pull {card.name}` again, it goes on from there"
         ) from error
     if not _matches(partial, file):
@@ -335,7 +337,3 @@ def _disk_full(error: BaseException) -> bool:
     # safetensors writes in Rust, CTranslate2 partly in C++: their errors carry the text alone.
     codes = (errno.ENOSPC, errno.EDQUOT)
     return getattr(error, "errno", None) in codes or os.strerror(errno.ENOSPC) in str(error)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -40,10 +40,10 @@ class TorchTranslator:
         self._device = torch.device(device)
         self._decoding = decoding
         self._tokenizer = SentencePieceTokenizer(directory / "hub", prefix)
-        self._model: Any = MarianMTModel.from_pretrained(
+        model: Any = MarianMTModel.from_pretrained(
             directory / "hub", local_files_only=True, use_safetensors=True, dtype=torch.float32
         )
-        self._model = self._model.to(self._device).eval()
+        self._model = model.to(self._device).eval()
         vocabulary = self._tokenizer.vocabulary
         end, padding = vocabulary[END], vocabulary[PADDING]
         # Replaces the checkpoint's own, of which generate() would mix in what is left unsaid.

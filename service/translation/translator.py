@@ -15,7 +15,7 @@ class Translation:
             a low one hints at an invention (Guerreiro et al. 2023, arXiv 2208.05309).
         source_tokens: tokens given to the model, ``</s>`` and prefix included.
         target_tokens: tokens that the model made, ``</s>`` not included.
-        reached_limit: the model was stopped by the length limit before it ended the sentence itself.
+        reached_limit: the length limit stopped the model before it ended the sentence itself.
     """
 
     text: str

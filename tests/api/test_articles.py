@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from service.settings import Settings
 from service.translation.translator import Translation
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from conftest import Client, Reply
 
 WAIT_SECONDS = 30.0
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"
@@ -326,6 +326,12 @@ def test_the_server_says_what_it_is(server: "Client", settings: Settings) -> Non
     }
 
 
+def test_code_in_a_text_is_text(fake_server: "Client") -> None:
+    text = "{{7*7}} ${7*7} <%= 7*7 %> %s {0.x} <b>vet</b> &amp; '; DROP TABLE a; -- zei de man."
+    answer = fake_server.post("/v1/articles", {"text": text}).json()
+    assert answer["translation"]["text"] == text.upper()
+
+
 # Around the engine.
 
 
@@ -372,11 +378,7 @@ def test_requests_at_the_same_time_on_the_real_engine(
 
 
 def test_what_is_late_is_answered_504(fake_server: "Client", fake: FakeTranslator) -> None:
-    fake.gate.clear()
-    opener = threading.Timer(0.5, fake.gate.set)
-    opener.start()
-    reply = fake_server.post("/v1/translate", {"texts": ["Dag."], "deadline_ms": 50})
-    opener.join()
+    reply = send_too_late(fake_server, fake, ["Dag."])
     assert reply.status == 504
     assert reply.json()["code"] == "deadline_exceeded"
     assert (
@@ -388,14 +390,22 @@ def test_what_is_late_is_answered_504(fake_server: "Client", fake: FakeTranslato
 def test_no_batch_is_started_after_the_deadline(
     fake_server: "Client", fake: FakeTranslator
 ) -> None:
-    fake.gate.clear()
-    opener = threading.Timer(0.5, fake.gate.set)
-    opener.start()
-    texts = ["Dag."] * (3 * CHECKPOINT_SENTENCES)
-    reply = fake_server.post("/v1/translate", {"texts": texts, "deadline_ms": 50})
-    opener.join()
+    reply = send_too_late(fake_server, fake, ["Dag."] * (3 * CHECKPOINT_SENTENCES))
     assert reply.status == 504
     assert len(fake.batches) == 1
+
+
+def send_too_late(client: "Client", fake: FakeTranslator, texts: list[str]) -> "Reply":
+    """The answer when the deadline passes during the first batch."""
+    milliseconds = 2_000  # enough to reach the engine
+    fake.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        request = {"texts": texts, "deadline_ms": milliseconds}
+        waiting = pool.submit(client.post, "/v1/translate", request)
+        assert fake.entered.wait(WAIT_SECONDS)
+        time.sleep(milliseconds / 1_000 + 0.05)
+        fake.gate.set()
+        return waiting.result(WAIT_SECONDS)
 
 
 def test_work_for_a_client_that_has_gone_is_stopped(
@@ -422,15 +432,13 @@ def test_a_full_queue_is_answered_503(
     fake_server: "Client", fake: FakeTranslator, pool: ThreadPoolExecutor
 ) -> None:
     fake.gate.clear()
-    waiting = [
-        pool.submit(fake_server.post, "/v1/translate", {"texts": ["Dag."]}) for _ in range(PLACES)
-    ]
-    until(lambda: len(fake.batches) == THREADS)
-    until(
-        lambda: (
-            fake_server.post("/v1/translate", {"texts": ["Dag."], "deadline_ms": 1}).status == 503
-        )
-    )
+    waiting = {
+        pool.submit(fake_server.post, "/v1/translate", {"texts": ["Dag."]})
+        for _ in range(PLACES + 1)
+    }
+    # Whichever comes last is refused, so every place is taken when that one returns.
+    refused, waiting = wait(waiting, WAIT_SECONDS, FIRST_COMPLETED)
+    assert [reply.result().status for reply in refused] == [503]
     for route, body in (
         ("/v1/articles", {"text": "Dag."}),
         ("/v1/translate", {"texts": ["Dag."]}),

@@ -347,14 +347,19 @@ def test_a_byte_order_mark_is_skipped(server: "Client", route: str) -> None:
     assert server.send(server.request("POST", route, body)).status == 200
 
 
-@pytest.mark.parametrize("path", [*POSTS, *GETS])
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "BREW"])
-def test_the_wrong_method(server: "Client", path: str, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        (method, path)
+        for path in (*POSTS, *GETS)
+        for method in ("GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "BREW")
+        if method != ("POST" if path in POSTS else "GET")
+        and not (method == "HEAD" and path in ("/openapi.json", "/docs"))
+    ],
+)
+def test_the_wrong_method(server: "Client", method: str, path: str) -> None:
     """Row 35."""
     takes = "POST" if path in POSTS else "GET"
-    docs = path in ("/openapi.json", "/docs")
-    if method == takes or (docs and method == "HEAD"):
-        pytest.skip("the right one")
     reply = server.send(server.request(method, path))
     assert reply.status == 405
     assert takes in reply.headers["allow"].split(", ")
@@ -573,9 +578,7 @@ def test_too_many_bytes_of_headers(server: "Client", headers: bytes) -> None:
     answer = server.send_and_drain(
         b"GET /livez HTTP/1.1\r\nHost: kortom\r\nConnection: close\r\n" + headers + b"\r\n"
     )
-    if answer.startswith(b"HTTP/1.1 200 "):
-        pytest.skip("came in one read")
-    assert answer == b"" or answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
+    assert answer.startswith(b"HTTP/1.1 400 ")
     assert MARKER.encode() not in answer
 
 
@@ -606,14 +609,13 @@ def test_a_request_id_with_line_breaks(server: "Client", request_id: bytes) -> N
 
 
 # Rows 12 and 42 to 46: texts that are odd but are texts.
-LONG = 20_000
-"""Of the tables' 100,000: a model of this size on one core takes a minute for that many."""
+LONG = 100_000
 TEXTS: dict[str, str] = {
     "12 NUL": f"De man\0liep {MARKER} naar\0 huis. Hij kwam\0 aan.",
     "42 one word": "a" * LONG,
     "42 many words": "a " * (LONG // 2),
     "42 full stops": "." * LONG + " Dag.",
-    "42 line breaks": "\n" * LONG + "Dag." + "\r\n" * LONG,
+    "42 line breaks": "\n" * (LONG // 2) + "Dag." + "\r\n" * (LONG // 4),
     "43 emoji": "👩‍👩‍👧‍👦 Het gezin 🏳️‍🌈 ging naar huis 👍🏽. De 🇳🇱 vlag hing uit.",
     "43 Zalgo": "D" + "\u0301\u0330\u0489" * 300 + "e man liep. En h" + "\u0316" * 300 + "ij viel.",
     "43 bidi": "De man \u202eliep\u202c naar huis. שלום עולם zei hij.\u202e Dag.",
@@ -643,9 +645,7 @@ def test_odd_texts_are_texts(server: "Client", name: str) -> None:
         assert text[position : sentence["start"]].strip(" \r\n\t-*•0123456789.)") == ""
         position = sentence["end"]
     assert text[position:].strip() == ""
-    targets = "".join(sentence["target"] for sentence in sentences)
     assert "\0" not in answer["translation"]["text"]
-    assert "49" not in targets or "49" in text
     for mark in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069":
         assert answer["translation"]["text"].count(mark) <= text.count(mark)
     assert answer["usage"]["characters"] == len(text)
@@ -666,7 +666,7 @@ def test_odd_texts_are_texts(server: "Client", name: str) -> None:
     "text",
     [
         "The council met on Monday evening and voted for the new bridge over the river.",
-        "Der Gemeinderat hat am Montagabend getagt und für die neue Brücke über den Fluss gestimmt.",
+        "Der Gemeinderat hat am Montag getagt und für die neue Brücke über den Fluss gestimmt.",
     ],
     ids=["English", "German"],
 )

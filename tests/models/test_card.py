@@ -66,13 +66,6 @@ def test_a_card_is_read(tmp_path: Path) -> None:
     assert card.prefix == ()
 
 
-@pytest.mark.parametrize(("source_tokens", "limit"), [(0, 20), (10, 50), (164, 512), (512, 512)])
-def test_the_target_limit_is_a_line_with_a_ceiling(
-    tmp_path: Path, source_tokens: int, limit: int
-) -> None:
-    assert load_card("some-model", write(tmp_path, GOOD)).target_limit(source_tokens) == limit
-
-
 @pytest.mark.parametrize(
     ("old", "new", "field"),
     [

@@ -58,9 +58,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         # transformers recommends a library that its Marian tokenizer never calls.
         warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
         converter = TransformersConverter(str(directory / "hub"))
-        converter.convert(
-            str(directory / "ctranslate2"), vmap=str(root / "vmap.txt"), force=True
-        )
+        converter.convert(str(directory / "ctranslate2"), vmap=str(root / "vmap.txt"), force=True)
     return directory
 
 

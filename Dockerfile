@@ -1,0 +1,41 @@
+# syntax=docker/dockerfile:1
+# Build:  docker build -t kortom .                                  models are mounted or pulled later
+#         docker build -t kortom --build-arg MODELS="opus-mt-nl-en" .   models inside the image
+# Run:    docker run --rm -p 127.0.0.1:8000:8000 -v kortom-models:/models kortom
+#         docker run --rm -v kortom-models:/models kortom models pull opus-mt-nl-en
+#         docker run --rm -p 127.0.0.1:8000:8000 kortom serve --profile demo --host 0.0.0.0
+
+FROM python:3.11-slim-bookworm AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /src
+RUN python -m venv /opt/kortom
+# Dependencies first: they change seldom, and their layer is the large one.
+COPY constraints.txt pyproject.toml ./
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > requirements.txt \
+    && /opt/kortom/bin/pip install -c constraints.txt -r requirements.txt
+COPY README.md LICENSE ./
+COPY service ./service
+COPY model_cards ./model_cards
+RUN /opt/kortom/bin/pip install -c constraints.txt --no-deps .
+
+FROM build AS models
+ARG MODELS=""
+ENV KORTOM_MODELS_DIR=/models
+RUN mkdir -p /models && for model in ${MODELS}; do /opt/kortom/bin/kortom models pull "$model" || exit 1; done
+
+FROM python:3.11-slim-bookworm
+ENV PATH=/opt/kortom/bin:$PATH \
+    KORTOM_HOST=0.0.0.0 \
+    KORTOM_MODELS_DIR=/models \
+    PYTHONUNBUFFERED=1
+RUN useradd --uid 10001 --create-home kortom
+COPY --from=build /opt/kortom /opt/kortom
+COPY --from=models --chown=10001:10001 /models /models
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+# The port opens when the models are loaded and warm; before that the check fails.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+ENTRYPOINT ["kortom"]
+CMD ["serve"]

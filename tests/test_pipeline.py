@@ -1,0 +1,169 @@
+"""From text to translated article: nothing lost on the way, and every oddity marked."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.article.document import BlockKind
+from service.article.language import LanguageIdentifier
+from service.article.warnings import WarningCode
+from service.errors import InferenceError
+from service.pipeline import CHECKPOINT_SENTENCES, ArticlePipeline
+from service.summarization.extractive import ExtractiveSummarizer
+from service.translation.translator import Translation
+
+IDENTIFIER = LanguageIdentifier()
+
+
+class FakeTranslator:
+    """Marks each sentence instead of translating it, and remembers the batches that it saw."""
+
+    engine = "fake"
+
+    def __init__(self, max_characters: int = 10_000, mark: str = "<{}>") -> None:
+        self.batches: list[list[str]] = []
+        self._max_characters = max_characters
+        self._mark = mark
+
+    def fits(self, text: str) -> bool:
+        return len(text) <= self._max_characters
+
+    def translate(self, sentences: Sequence[str]) -> list[Translation]:
+        assert all(map(self.fits, sentences))
+        self.batches.append(list(sentences))
+        return [
+            Translation(self._mark.format(sentence), -0.5, 3, 2, reached_limit=False)
+            for sentence in sentences
+        ]
+
+
+def pipeline(translator: FakeTranslator) -> ArticlePipeline:
+    return ArticlePipeline(translator, ExtractiveSummarizer(), IDENTIFIER)
+
+
+def test_the_translation_keeps_the_structure_of_the_source() -> None:
+    translator = FakeTranslator()
+    text = "Kop\n\nEen zin. Nog een zin.\n\n- punt een\n- punt twee\n"
+    article = pipeline(translator).translate_article(text)
+    assert article.body.target.text == (
+        "<Kop>\n\n<Een zin.> <Nog een zin.>\n\n- <punt een>\n- <punt twee>\n"
+    )
+    assert [block.kind for block in article.body.target.blocks] == [
+        BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.LIST_ITEM, BlockKind.LIST_ITEM,
+    ]  # fmt: skip
+
+
+def test_the_model_sees_normalised_text_and_the_answer_keeps_the_source() -> None:
+    translator = FakeTranslator()
+    article = pipeline(translator).translate_article("„Ja”,\u00a0zei\u200b hij.\x00")
+    assert translator.batches == [['"Ja", zei hij.']]
+    [sentence] = article.body.source.sentences()
+    assert sentence.text == "„Ja”,\u00a0zei\u200b hij.\x00"
+
+
+def test_a_date_stamp_numbers_and_addresses_never_reach_the_model() -> None:
+    translator = FakeTranslator()
+    text = "date 2020-01 Een zin.\n\n***\n\nhttps://voorbeeld.nl/a\n\n12 - 7\n"
+    article = pipeline(translator).translate_article(text)
+    assert translator.batches == [["Een zin."]]
+    assert article.body.target.text == text.replace("Een zin.", "<Een zin.>")
+    assert [s.score for s in article.body.sentences] == [None, -0.5, None, None, None]
+
+
+def test_a_sentence_that_does_not_fit_is_split_at_clauses_and_rejoined() -> None:
+    translator = FakeTranslator(max_characters=30)
+    article = pipeline(translator).translate_article(
+        "De minister ging weg, de Kamer bleef zitten, en niemand zei iets."
+    )
+    parts = [part for batch in translator.batches for part in batch]
+    assert len(parts) > 1
+    assert " ".join(parts) == "De minister ging weg, de Kamer bleef zitten, en niemand zei iets."
+    [sentence] = article.body.sentences
+    assert sentence.target == " ".join(f"<{part}>" for part in parts)
+    assert WarningCode.HARD_SPLIT not in sentence.warnings
+
+
+def test_a_cut_where_no_clause_ends_is_marked() -> None:
+    article = pipeline(FakeTranslator(max_characters=10)).translate_article("a" * 35)
+    assert article.body.sentences[0].warnings == (WarningCode.HARD_SPLIT,)
+    assert article.body.target.text.count("<") == 4
+
+
+def test_an_empty_translation_is_marked() -> None:
+    article = pipeline(FakeTranslator(mark="")).translate_article("Een zin.")
+    assert article.body.sentences[0].warnings == (WarningCode.EMPTY_TRANSLATION,)
+
+
+def test_the_title_is_translated_on_its_own_and_never_a_bullet() -> None:
+    article = pipeline(FakeTranslator()).translate_article(
+        "Dit is een zin.", title="Een titel", bullets=3
+    )
+    assert article.title is not None
+    assert article.title.target.text == "<Een titel>"
+    assert [bullet.text for bullet in article.bullets or []] == ["<Dit is een zin.>"]
+    assert article.usage.sentences == 2
+
+
+def test_every_batch_is_announced_before_it_is_translated() -> None:
+    translator = FakeTranslator()
+    seen: list[tuple[int, int, int]] = []
+    pipeline(translator).translate_article(
+        "Een zin. " * 70,
+        checkpoint=lambda done, total: seen.append((done, total, len(translator.batches))),
+    )
+    step = CHECKPOINT_SENTENCES
+    assert seen == [(0, 70, 0), (step, 70, 1), (2 * step, 70, 2)]
+
+
+def test_a_checkpoint_that_raises_ends_the_work() -> None:
+    translator = FakeTranslator()
+
+    def stop(done: int, total: int) -> None:
+        if done:
+            raise InferenceError("stop")
+
+    with pytest.raises(InferenceError, match="stop"):
+        pipeline(translator).translate_article("Een zin. " * 70, checkpoint=stop)
+    assert len(translator.batches) == 1
+
+
+def test_an_engine_that_returns_too_few_sentences_is_an_error_not_a_shift() -> None:
+    class Dropping(FakeTranslator):
+        def translate(self, sentences: Sequence[str]) -> list[Translation]:
+            return super().translate(sentences)[1:]
+
+    with pytest.raises(InferenceError, match="another number of sentences"):
+        pipeline(Dropping()).translate_article("Een zin. Nog een zin.")
+
+
+def test_a_text_in_another_language_is_marked() -> None:
+    german = "Der Präsident hat am Mittwoch ein neues Gesetz unterzeichnet, sagte er in Berlin."
+    article = pipeline(FakeTranslator()).translate_article(german)
+    assert article.language.code == "de"
+    assert article.warnings == (WarningCode.SOURCE_LANGUAGE_SUSPECT,)
+
+
+def test_english_is_summed_up_without_translating_it() -> None:
+    translator = FakeTranslator()
+    summary = pipeline(translator).summarize(
+        "The council met on Monday. It voted for the new bridge over the river.",
+        source_language=None,
+        bullets=1,
+    )
+    assert translator.batches == []
+    assert summary.bullets[0].text.startswith(("The council", "It voted"))
+    dutch = pipeline(translator).summarize("De raad kwam bijeen.", source_language=None, bullets=1)
+    assert dutch.bullets[0].text == "<De raad kwam bijeen.>"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.text(max_size=80), max_size=4))
+def test_as_many_texts_out_as_in_and_no_visible_character_lost(texts: list[str]) -> None:
+    translator = FakeTranslator(max_characters=20, mark="{}")
+    documents, _ = pipeline(translator).translate_texts(texts)
+    assert len(documents) == len(texts)
+    for document, text in zip(documents, texts, strict=True):
+        assert document.source.text == text
+        assert len(document.sentences) == sum(1 for _ in document.target.sentences())
