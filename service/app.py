@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from service import __version__
 from service.api import problems, schemas
+from service.api.protocol import ProblemProtocol
 from service.api.routes import create_router
 from service.article.language import LanguageIdentifier
 from service.article.warnings import WarningCode
@@ -109,20 +110,25 @@ def serve(settings: Settings) -> None:
         app = create_app(settings)
         host, port = listener.getsockname()[:2]
         server = _AnnouncingServer(
-            uvicorn.Config(
-                app,
-                http="h11",
-                access_log=False,
-                log_config=None,
-                log_level=settings.log_level,
-                server_header=False,
-                timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
-            ),
+            server_config(app, settings),
             f"ready on http://{f'[{host}]' if ':' in host else host}:{port}",
         )
         # uvicorn raises the signal that stopped it again at the end: a drained stop is no failure.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         server.run(sockets=[listener])
+
+
+def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """How uvicorn runs the app: strict h11, no access log of its own, a bounded drain."""
+    return uvicorn.Config(
+        app,
+        http=ProblemProtocol,
+        access_log=False,
+        log_config=None,
+        log_level=settings.log_level,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+    )
 
 
 class _AnnouncingServer(uvicorn.Server):

@@ -34,8 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: it can't be done, one line on standard error says why. 2: wrong usage.
     130: interrupted. 141: the reader of standard output has gone.
     """
-    # Read by libraries when they are imported: the server never asks the network for anything.
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
@@ -115,6 +113,9 @@ def _add_settings(parser: argparse.ArgumentParser, names: Any) -> None:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
+    """The settings of a command that runs models, which never asks the network for anything."""
+    # Read by the Hugging Face libraries when they are imported.
+    os.environ["HF_HUB_OFFLINE"] = "1"
     flags = {
         key.removeprefix("setting_"): value
         for key, value in vars(options).items()

@@ -8,7 +8,7 @@ from itertools import islice
 from service.article.document import BlockKind, Document
 from service.article.formats import parse_text
 from service.article.language import DetectedLanguage, LanguageIdentifier
-from service.article.normalization import normalize
+from service.article.normalization import normalize, remove_invisible
 from service.article.segmentation import split_to_fit
 from service.article.warnings import WarningCode
 from service.errors import InferenceError
@@ -238,7 +238,7 @@ class ArticlePipeline:
     def _segment(self, text: str, kind: BlockKind) -> "_Segment":
         """What the model is to see of one sentence."""
         if not kind.translatable:
-            return _Segment(text, (), hard_split=False)
+            return _Segment(remove_invisible(text), (), hard_split=False)
         source = normalize(text)
         if not source:
             return _Segment("", (), hard_split=False)

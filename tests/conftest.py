@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from service.app import create_app
+from service.app import create_app, server_config
 from service.evaluation.checkpoints import write_marian_checkpoint
 from service.models.card import load_card
 from service.models.pull import pull
@@ -118,19 +118,9 @@ def _send(connection: socket.socket, data: bytes) -> None:
 
 @contextmanager
 def run_server(app: FastAPI) -> Iterator[Client]:
-    """The app behind uvicorn in a thread, with the settings of ``service.app.serve``."""
+    """The app behind uvicorn in a thread, configured as ``service.app.serve`` does."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http="h11",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_keep_alive=1,
-                timeout_graceful_shutdown=2,
-            )
-        )
+        server = uvicorn.Server(server_config(app, app.state.settings))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         deadline = time.monotonic() + WAIT_SECONDS
@@ -166,7 +156,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     )
     models = directory / "models"
     pull(load_card("opus-mt-nl-en", cards), ModelStore(models), source=checkpoint)
-    return Settings(models_dir=models, cards_dir=cards, intra_threads=1, body_seconds=3)
+    return Settings(
+        models_dir=models, cards_dir=cards, intra_threads=1, body_seconds=3, drain_seconds=2
+    )
 
 
 @pytest.fixture(scope="session")

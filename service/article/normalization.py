@@ -42,7 +42,7 @@ def normalize(text: str) -> str:
         without control, zero-width and bidirectional characters. Doing it again changes nothing.
         Empty if nothing visible was there.
     """
-    text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
+    text = remove_invisible(unicodedata.normalize("NFC", text))
     # Once more, for what lay between a letter and its accent is gone.
     text = unicodedata.normalize("NFC", text.translate(_SPELLINGS))
     text = _GROUP_SPACE.sub("", text)  # "12 500" is one number
@@ -51,6 +51,11 @@ def normalize(text: str) -> str:
     text = " ".join(text.split())
     # Marian models read ">>fra<<" at the start as the language to translate to.
     return f"> {text[1:]}" if text.startswith(">>") else text
+
+
+def remove_invisible(text: str) -> str:
+    """``text`` without control, zero-width and bidirectional characters; white space stays."""
+    return _INVISIBLE.sub("", text)
 
 
 def is_blank(text: str) -> bool:

@@ -43,7 +43,7 @@ NAME = "demo-nl-en"
 CARD = REPOSITORY / "model_cards" / f"{NAME}.md"
 
 SEED = 20200108
-"""Of every random choice; no other number was tried."""
+"""Of every random choice."""
 
 PIECES = 1300
 """Sentencepiece pieces a side: most words of the seeds are then one or two pieces."""
@@ -61,10 +61,11 @@ BATCH = 32
 PEAK_LEARNING_RATE = 1.5e-3
 WARMUP_STEPS = 200
 EPOCHS = 480
-WRONG_TOKENS = 0.25
-"""Share of the decoder's input tokens that training replaces by random ones. The model then goes on
-at the right word after a wrong one, and no hypothesis of a beam search ends early by skipping some:
-the search stops when enough hypotheses have ended, be there a better one or not."""
+WRONG_TOKENS = 0.2
+"""Share of the decoder's input tokens that training replaces by others of the same sentence. The
+model then goes on at the right word after a wrong one, and no hypothesis of a beam search ends
+early by skipping some: the search stops when enough hypotheses have ended, be there a better one or
+not."""
 
 SMOOTHING = 0.02
 """Share of the answer that label smoothing spreads over all tokens but ``</s>``, which so becomes
@@ -204,10 +205,11 @@ def loss_of(model: MarianMTModel, examples: Sequence[Example], pad: int) -> torc
     targets = _padded([example.target for example in examples], pad)
     inputs = torch.cat([torch.full_like(targets[:, :1], pad), targets[:, :-1]], dim=1)
     wrong = torch.rand(inputs.shape).lt(WRONG_TOKENS) & inputs.ne(pad)
+    elsewhere = inputs.gather(1, torch.randint_like(inputs, inputs.shape[1]))
     logits = model(
         input_ids=sources,
         attention_mask=sources.ne(pad),
-        decoder_input_ids=torch.where(wrong, torch.randint_like(inputs, 1, pad), inputs),
+        decoder_input_ids=torch.where(wrong, elsewhere, inputs),
         use_cache=False,
     ).logits
     # <pad>, the last token, is never an answer; </s>, the first, is not one of the smoothed ones.

@@ -502,6 +502,21 @@ def test_a_body_with_unclear_bounds(server: "Client", name: str) -> None:
     statuses = re.findall(rb"HTTP/1\.1 (\d+)", answer)
     assert statuses[:1] in ([b"400"], [b"501"])
     assert b"200" not in statuses
+    assert b"content-type: application/problem+json" in answer.lower()
+    assert MARKER.encode() not in answer
+
+
+@pytest.mark.parametrize("route", POSTS)
+@pytest.mark.parametrize("length_first", [True, False])
+def test_two_kinds_of_length(server: "Client", route: str, length_first: bool) -> None:
+    """Row 28: refused even where the chunks are right, and what follows is no request."""
+    body = chunked(good_body(route))
+    lengths = [b"Content-Length: %d\r\n" % len(body), b"Transfer-Encoding: chunked\r\n"]
+    head = b"POST %s HTTP/1.1\r\nHost: kortom\r\nContent-Type: application/json\r\n"
+    head = head % route.encode() + b"".join(lengths if length_first else lengths[::-1])
+    answer = server.send_and_drain(head + b"\r\n" + body + SECOND)
+    assert re.findall(rb"HTTP/1\.1 (\d+)", answer) == [b"400"]
+    assert b'"code": "bad_request"' in answer
     assert MARKER.encode() not in answer
 
 
@@ -579,6 +594,7 @@ def test_too_many_bytes_of_headers(server: "Client", headers: bytes) -> None:
         b"GET /livez HTTP/1.1\r\nHost: kortom\r\nConnection: close\r\n" + headers + b"\r\n"
     )
     assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in answer.lower()
     assert MARKER.encode() not in answer
 
 
