@@ -29,7 +29,7 @@ bench: $(VENV)/installed
 
 ## demo-model: train demo-nl-en again from seeds/
 demo-model: $(VENV)/installed
-	$(BIN)/python -m service.models.demo_training
+	$(BIN)/python -m service.evaluation.demo_training
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -30,8 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "markdown": BASE | {"api"},
     "app": BASE | TEXT | WORK | {"pipeline", "serving", "api"},
     "cli": BASE | TEXT | {"models", "evaluation", "api", "markdown", "app"},
-    # Weights are trained, and benchmarks run, on texts; neither room knows the engines' code.
-    "models": BASE | TEXT | {"evaluation"},
+    "models": BASE | TEXT,
     "evaluation": BASE | TEXT | WORK | {"pipeline"},
 }
 HEAVY = {"torch", "transformers", "ctranslate2", "ray"}

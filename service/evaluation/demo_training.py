@@ -1,6 +1,6 @@
 """Training of ``demo-nl-en``, the tiny MarianMT that is shipped inside the package.
 
-``python -m service.models.demo_training`` (``make demo-model``) learns the sentence pairs in
+``python -m service.evaluation.demo_training`` (``make demo-model``) learns the sentence pairs in
 ``seeds/`` by heart and nothing else, writes the checkpoint in the file layout of
 Helsinki-NLP/opus-mt-nl-en, installs it as ``kortom models pull`` installs any other, checks that
 both engines give every reference word for word, and writes the weights' checksum into the card.
@@ -385,7 +385,7 @@ def make(articles: Sequence[SeedArticle], directory: Path) -> dict[str, int]:
 def main() -> int:
     """Train, check, install and sign; the exit code is 0 only when everything is exact."""
     parser = argparse.ArgumentParser(
-        prog="python -m service.models.demo_training", description=__doc__
+        prog="python -m service.evaluation.demo_training", description=__doc__
     )
     parser.add_argument(
         "--seeds", type=Path, default=REPOSITORY / "seeds", help="the seed articles"
