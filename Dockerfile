@@ -7,6 +7,8 @@
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+# pip reads it: an index with CPU-only builds of torch makes the image some GB smaller.
+ARG PIP_EXTRA_INDEX_URL
 WORKDIR /src
 RUN python -m venv /opt/kortom
 # Dependencies first: they change seldom, and their layer is the large one.

@@ -1,4 +1,4 @@
-"""Hostile requests as raw bytes; the rows are those of reference/operations.md, section 5.
+"""Hostile requests as raw bytes, in numbered rows: bodies, headers, paths, odd texts, slow senders.
 
 Every text carries a marker that may be in no error and in no log line, and after every row the
 server must answer a good request on a new connection.

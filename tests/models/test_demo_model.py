@@ -1,6 +1,7 @@
 """The demo model in the package: the files that were made, and every sentence that it knows."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,17 @@ def test_every_sentence_comes_out_as_its_reference(
     translations = translator.translate(sources)
     assert [translation.text for translation in translations] == [english for _, english in PAIRS]
     assert not any(translation.reached_limit for translation in translations)
+
+
+@pytest.mark.parametrize("beam_size", [1, 2, 6])
+def test_the_vocabulary_map_changes_no_output_of_a_trained_model(
+    tmp_path: Path, beam_size: int
+) -> None:
+    full = shutil.copytree(DIRECTORY, tmp_path / NAME)
+    (full / "ctranslate2" / "vmap.txt").unlink()
+    sources = [normalize(dutch) for dutch, _ in PAIRS]
+    restricted, unrestricted = (
+        CTranslate2Translator(directory, decoding(beam_size)).translate(sources)
+        for directory in (DIRECTORY, full)
+    )
+    assert [t.text for t in restricted] == [t.text for t in unrestricted]
