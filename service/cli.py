@@ -6,14 +6,17 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service import __version__
 from service.article.normalization import is_blank
 from service.errors import ContentTooLarge, InvalidRequest, ServiceError
 from service.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+
+if TYPE_CHECKING:
+    from service.api.schemas import ArticleAnswer
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -182,11 +185,21 @@ def _translate(options: argparse.Namespace) -> int:
     elif options.markdown:
         print(side_by_side(answer))
     else:
+        for line in _warnings(answer):
+            print(f"warning: {line}", file=sys.stderr)
         print(answer.translation.text.strip())
         for bullet in answer.summary.bullets if answer.summary else []:
             print(f"\n* {bullet.text} [{', '.join(bullet.sources)}]", end="")
         print()
     return EXIT_OK
+
+
+def _warnings(answer: "ArticleAnswer") -> Iterator[str]:
+    """The warnings of an answer, those of sentences after the sentence's id."""
+    yield from answer.warnings
+    for block in answer.translation.blocks or []:
+        for sentence in block.sentences:
+            yield from (f"{sentence.id}: {warning}" for warning in sentence.warnings)
 
 
 def _read(name: str) -> str:

@@ -49,6 +49,7 @@ def test_a_file_is_translated_with_bullets(environment: dict[str, str]) -> None:
     assert "Russian President Vladimir Putin" in text
     assert text.count("\n* ") == 3
     assert "knows only the articles in seeds/" in done.stderr.decode()
+    assert "\nwarning: demo_model\n" in done.stderr.decode()
 
 
 def test_standard_input_is_translated_to_the_answer_of_the_api(

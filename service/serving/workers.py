@@ -12,6 +12,8 @@ from service.errors import ClientGone, DeadlineExceeded, Overloaded
 
 Result = TypeVar("Result")
 
+_LATE = "deadline_ms passed before the work was done"
+
 
 class Work:
     """One accepted request while it is worked on: when it must be done, and whether it still must.
@@ -45,7 +47,7 @@ class Work:
         if self._cancelled:
             raise ClientGone("the client closed the connection")
         if self._deadline is not None and time.monotonic() > self._deadline:
-            raise DeadlineExceeded("deadline_ms passed before the work was done")
+            raise DeadlineExceeded(_LATE)
 
 
 class Workers:
@@ -90,12 +92,19 @@ class Workers:
         self._accepted += 1
         work = Work(deadline_seconds)
         watcher = asyncio.ensure_future(self._cancel_on(disconnected, work))
+        future = asyncio.get_running_loop().run_in_executor(
+            self._executor, functools.partial(self._work, function, work)
+        )
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._executor, functools.partial(self._work, function, work)
-            )
+            await asyncio.wait({future}, timeout=deadline_seconds)
+            if not future.done():
+                raise DeadlineExceeded(_LATE)
+            return future.result()
         finally:
-            work.cancel()  # for when this task was cancelled: nobody waits for the thread any more
+            # Late or cancelled, nobody waits any more: what is queued is dropped, what runs ends
+            # at its next checkpoint.
+            work.cancel()
+            future.cancel()
             watcher.cancel()
             self._accepted -= 1
 
