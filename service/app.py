@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service import __version__
-from service.api import problems, schemas
+from service.api import docs, problems, schemas
 from service.api.protocol import ProblemProtocol
 from service.api.routes import create_router
 from service.article.language import LanguageIdentifier
@@ -78,11 +78,13 @@ def create_app(
         description=loaded.card.notice or "",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
     app.state.settings = settings
     problems.install(app)
+    docs.install(app)
     served = {model.card: model for model in (models.translation, models.summarization)}
     cards = [
         schemas.ModelAnswer(

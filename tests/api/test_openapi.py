@@ -1,5 +1,6 @@
 """The interface description says what the service does."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,7 +37,16 @@ def test_the_page_for_people(server: "Client") -> None:
     reply = server.get("/docs")
     assert reply.status == 200
     assert reply.headers["content-type"].startswith("text/html")
-    assert b"/openapi.json" in reply.body
+    assert b"openapi.json" in reply.body
+
+
+def test_the_page_fetches_nothing_from_elsewhere(server: "Client") -> None:
+    page = server.get("/docs").body.decode()
+    assert "//" not in re.sub(r"<!--.*?-->|/\*.*?\*/", "", page, flags=re.DOTALL)
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(addresses) == 3
+    for address in addresses:
+        assert server.get(f"/{address}").status == 200
 
 
 def test_all_routes_are_there(operations: dict[tuple[str, str], Any]) -> None:
