@@ -21,9 +21,9 @@ DEMO = ["--profile", "demo"]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """An environment without settings and with an empty models directory."""
+    """An environment without settings and GPU, and with an empty models directory."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("KORTOM_")}
-    return kept | {"KORTOM_MODELS_DIR": str(tmp_path / "models")}
+    return kept | {"KORTOM_MODELS_DIR": str(tmp_path / "models"), "CUDA_VISIBLE_DEVICES": ""}
 
 
 def kortom(
@@ -77,6 +77,8 @@ def test_markdown_shows_dutch_and_english_side_by_side(environment: dict[str, st
         (["-"], b" \n\xe2\x80\x8b", "the article holds no visible text"),
         (["-", "--max-article-characters", "3"], b"Vier", "the article has 4 characters"),
         (["-", "--beam-size", "7"], b"Ja.", "setting beam_size"),
+        (["-", "--device", "cuda"], b"Ja.", "CTranslate2 sees no CUDA device"),
+        (["-", "--device", "cuda", "--engine", "torch"], b"Ja.", "torch sees no CUDA device"),
         (["-", "--profile", "nope"], b"Ja.", "setting profile"),
         (["-", "--profile", "light"], b"Ja.", "kortom models pull opus-mt-nl-en"),
     ],
@@ -89,6 +91,15 @@ def test_what_can_not_be_done_is_one_line_and_exit_code_1(
     assert done.returncode == 1
     assert line in one_line(done.stderr)
     assert done.stdout == b""
+
+
+def test_the_reference_engine_gives_the_same_article(environment: dict[str, str]) -> None:
+    fast, reference = (
+        kortom("translate", str(SAMPLE), *DEMO, "--engine", engine, env=environment)
+        for engine in ("ctranslate2", "torch")
+    )
+    assert fast.returncode == reference.returncode == 0
+    assert fast.stdout == reference.stdout
 
 
 @pytest.mark.parametrize("arguments", [["serv"], ["translate", "--json", "--markdown"], []])

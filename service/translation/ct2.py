@@ -5,7 +5,7 @@ from pathlib import Path
 
 import ctranslate2
 
-from service.errors import InferenceError
+from service.errors import InferenceError, StartupError
 from service.translation.decoding import Decoding
 from service.translation.tokenizer import SentencePieceTokenizer
 from service.translation.translator import Translation
@@ -25,6 +25,9 @@ class CTranslate2Translator:
         inter_threads: batches in parallel.
         intra_threads: threads inside a batch.
         compute_type: arithmetic; ``None`` takes int8 on CPU and float16 on CUDA.
+
+    Raises:
+        StartupError: ``cuda`` was asked for and there is none.
     """
 
     def __init__(
@@ -40,6 +43,8 @@ class CTranslate2Translator:
     ) -> None:
         if device == "auto":
             device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+        elif device == "cuda" and not ctranslate2.get_cuda_device_count():
+            raise StartupError("CTranslate2 sees no CUDA device: use --device cpu or auto")
         if compute_type is None:
             compute_type = "float16" if device == "cuda" else "int8"
         self._decoding = decoding

@@ -1,13 +1,15 @@
 """The torch engine: the checkpoint itself through transformers; the reference for the fast path."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import GenerationConfig, MarianMTModel
+from transformers.utils.logging import disable_progress_bar
 
-from service.errors import InferenceError
+from service.errors import InferenceError, StartupError
 from service.translation.decoding import Decoding
 from service.translation.tokenizer import END, PADDING, UNKNOWN, SentencePieceTokenizer
 from service.translation.translator import Translation
@@ -23,6 +25,9 @@ class TorchTranslator:
         decoding: limits and beam size.
         prefix: tokens before every sentence.
         device: ``cpu``, ``cuda`` or ``auto``.
+
+    Raises:
+        StartupError: ``cuda`` was asked for and there is none.
     """
 
     engine = "torch/float32"
@@ -37,6 +42,10 @@ class TorchTranslator:
     ) -> None:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        elif device == "cuda" and not torch.cuda.is_available():
+            raise StartupError("torch sees no CUDA device: use --device cpu or auto")
+        if not sys.stderr.isatty():
+            disable_progress_bar()  # type: ignore[no-untyped-call]
         self._device = torch.device(device)
         self._decoding = decoding
         self._tokenizer = SentencePieceTokenizer(directory / "hub", prefix)
