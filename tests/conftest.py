@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -24,6 +25,12 @@ from service.models.store import ModelStore
 from service.settings import ENVIRONMENT_PREFIX, Settings
 
 WAIT_SECONDS = 60.0
+
+# A shared machine may stall for a second: time says nothing about the property.
+hypothesis.settings.register_profile(
+    "kortom", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("kortom")
 
 CARD = """---
 language: [nl, en]

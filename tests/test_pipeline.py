@@ -158,7 +158,7 @@ def test_english_is_summed_up_without_translating_it() -> None:
     assert dutch.bullets[0].text == "<De raad kwam bijeen.>"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.text(max_size=80), max_size=4))
 def test_as_many_texts_out_as_in_and_no_visible_character_lost(texts: list[str]) -> None:
     translator = FakeTranslator(max_characters=20, mark="{}")

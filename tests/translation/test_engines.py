@@ -95,7 +95,7 @@ def test_an_empty_list_gives_an_empty_list(checkpoint: Path, fast: Translator) -
     assert TorchTranslator(checkpoint, decoding()).translate([]) == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.text(max_size=40), max_size=6))
 def test_as_many_translations_as_sentences_whatever_they_say(
     fast: Translator, sentences: list[str]
