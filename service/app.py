@@ -95,7 +95,7 @@ def create_app(
             served=known.name in served,
             notice=known.notice,
         )
-        for known in _all_cards(settings)
+        for known in load_cards(settings.cards_dir).values()
     ]
     app.include_router(create_router(settings, workers, loaded.pipeline, models, cards))
     return app
@@ -129,7 +129,7 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         log_config=None,
         log_level=settings.log_level,
         server_header=False,
-        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+        timeout_graceful_shutdown=settings.drain_seconds,
     )
 
 
@@ -171,7 +171,7 @@ def load_pipeline(
         StartupError: see :func:`create_app`.
     """
     profile = PROFILES[settings.profile]
-    card = find_card(settings, profile.translation)
+    card = load_card(profile.translation, settings.cards_dir)
     revision = None
     if translator is None:
         store = ModelStore(settings.models_dir)
@@ -204,18 +204,6 @@ def load_pipeline(
         ),
     )
     return Loaded(card, pipeline, models)
-
-
-def find_card(settings: Settings, name: str) -> ModelCard:
-    """The card of that name, the operator's own before the shipped one."""
-    if settings.cards_dir and (settings.cards_dir / f"{name}.md").is_file():
-        return load_card(name, settings.cards_dir)
-    return load_card(name)
-
-
-def _all_cards(settings: Settings) -> list[ModelCard]:
-    own = load_cards(settings.cards_dir) if settings.cards_dir else {}
-    return list((load_cards() | own).values())
 
 
 def _load_translator(settings: Settings, card: ModelCard, directory: Path) -> Translator:

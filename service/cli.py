@@ -1,6 +1,7 @@
 """The ``kortom`` command."""
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from service import __version__
 from service.article.normalization import is_blank
-from service.errors import ContentTooLarge, InvalidRequest, ServiceError
+from service.errors import ContentTooLarge, InvalidRequest, ServiceError, one_line
 from service.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -37,8 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: it can't be done, one line on standard error says why. 2: wrong usage.
     130: interrupted. 141: the reader of standard output has gone.
     """
-    options = _parser().parse_args(arguments)
     try:
+        if sys.stdout is None:
+            raise InvalidRequest("standard output is closed")
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # Articles and cards are UTF-8 whatever the locale says.
+            sys.stdout.reconfigure(encoding="utf-8")
+        options = _parser().parse_args(arguments)
         code: int = options.run(options)
         sys.stdout.flush()
         return code
@@ -46,12 +52,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"kortom: {error.detail}", file=sys.stderr)
         return EXIT_FAILED
     except BrokenPipeError:
-        # Python flushes standard output once more at exit: give it somewhere to write.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        print(f"kortom: {error.strerror or one_line(error)}", file=sys.stderr)
+        _discard_output()
+        return EXIT_FAILED
     except KeyboardInterrupt:
         print("kortom: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def _discard_output() -> None:
+    """Python flushes standard output once more at exit: give it somewhere to write."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -204,6 +218,8 @@ def _warnings(answer: "ArticleAnswer") -> Iterator[str]:
 
 def _read(name: str) -> str:
     """The UTF-8 text of a file, or of standard input for ``-``."""
+    if name == "-" and sys.stdin is None:
+        raise InvalidRequest("standard input is closed")
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         return data.decode("utf-8-sig")

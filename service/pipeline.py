@@ -182,16 +182,15 @@ class ArticlePipeline:
         document = parse_text(text)
         if expected == TARGET_LANGUAGE:
             english = document
-            notices: tuple[WarningCode, ...] = ()
             usage = Usage(characters=len(text), sentences=sum(1 for _ in document.sentences()))
         else:
             [translated] = self._translate_documents([document], checkpoint)
-            english, notices, usage = translated.target, self._notices, translated.usage
+            english, usage = translated.target, translated.usage
         return Summary(
             document=document,
             language=language,
             bullets=self.summarizer.summarize(english, bullets),
-            warnings=notices + _language_warnings(language, expected),
+            warnings=self._notices + _language_warnings(language, expected),
             usage=usage,
         )
 

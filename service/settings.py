@@ -18,25 +18,42 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("names a home directory that there is not") from None
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_dir():
+        raise ValueError("is not a directory")
+    return path
+
+
+Directory = Annotated[Path, AfterValidator(_absolute)]
 
 
 class Settings(BaseSettings):
     """What an operator can set: ``KORTOM_NAME`` in the environment, ``--name`` on a command."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
+        env_prefix=ENVIRONMENT_PREFIX,
+        frozen=True,
+        extra="forbid",
+        env_ignore_empty=True,
+        use_attribute_docstrings=True,
     )
 
     profile: Literal["light", "demo"] = "light"
     """Which models to serve: light (opus-mt-nl-en + extractive) or demo (knows seeds/ only)."""
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port to listen on; 0 takes a free one."""
     models_dir: Directory = Field(default_factory=lambda: user_cache_path("kortom") / "models")
     """Directory of pulled models."""
-    cards_dir: Directory | None = None
+    cards_dir: Annotated[Directory, AfterValidator(_existing)] | None = None
     """Directory of model cards of your own, looked at before the shipped ones."""
     engine: Literal["ctranslate2", "torch"] = "ctranslate2"
     """Translation engine: ctranslate2 (fast) or torch (the reference)."""
@@ -58,7 +75,7 @@ class Settings(BaseSettings):
     """Requests being worked on or waiting for it; one more is answered 503."""
     body_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     """Longest time a request body may take to arrive; slower is answered 408."""
-    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    drain_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
     """How long a stopping server lets accepted requests finish."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log lines to print."""

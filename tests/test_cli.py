@@ -139,6 +139,68 @@ def test_print_config_shows_flags_over_environment_over_defaults(
     assert "KORTOM_HOST=127.0.0.1" in lines
 
 
+def test_what_print_config_prints_can_be_the_environment(environment: dict[str, str]) -> None:
+    printed = kortom("serve", "--print-config", "--port", "9001", env=environment).stdout
+    env = environment | dict(line.split("=", 1) for line in printed.decode().splitlines())
+    assert env["KORTOM_BEAM_SIZE"] == ""
+    assert kortom("serve", "--print-config", env=env).stdout == printed
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KORTOM_MODELS_DIR", "~no-such-user/x"),
+        ("KORTOM_CARDS_DIR", "/no/such/directory"),
+        ("KORTOM_DRAIN_SECONDS", "0"),
+    ],
+)
+def test_a_setting_that_can_not_be_is_named(
+    environment: dict[str, str], name: str, value: str
+) -> None:
+    done = kortom("serve", env=environment | {name: value})
+    assert done.returncode == 1
+    assert name in one_line(done.stderr)
+
+
+def test_cards_of_ones_own_are_listed_and_shown(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    card = (ROOT / "model_cards" / "opus-mt-nl-en.md").read_text(encoding="utf-8")
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards" / "ours.md").write_text(card, encoding="utf-8")
+    env = environment | {"KORTOM_CARDS_DIR": str(tmp_path / "cards")}
+    assert b"\nours " in kortom("models", "list", env=env).stdout
+    assert b"name:        ours" in kortom("models", "show", "ours", env=env).stdout
+
+
+def test_a_card_is_shown_whatever_the_locale(environment: dict[str, str]) -> None:
+    env = environment | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    done = kortom("models", "show", "opus-mt-nl-en", env=env)
+    assert done.returncode == 0
+    assert "…" in done.stdout.decode()
+
+
+def test_a_full_disk_under_the_output_is_one_line(environment: dict[str, str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*KORTOM, "models", "list"],
+            env=environment, stdout=full, stderr=subprocess.PIPE, timeout=100, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "No space left on device" in one_line(done.stderr)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_a_closed_stream_is_one_line(environment: dict[str, str], closed: str) -> None:
+    command = f"{sys.executable} -m service.cli translate --profile demo - {closed}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "closed" in one_line(done.stderr)
+
+
 def test_a_bad_setting_in_the_environment_stops_the_start(environment: dict[str, str]) -> None:
     done = kortom("serve", env=environment | {"KORTOM_INTRA_THREADS": "many"})
     assert done.returncode == 1

@@ -128,12 +128,6 @@ def _check_headers(request: Request) -> None:
             code="unsupported_encoding",
             headers={"Accept-Encoding": "identity"},
         )
-    if "content-length" in request.headers and "transfer-encoding" in request.headers:
-        raise MalformedBody(
-            "Content-Length and Transfer-Encoding exclude each other",
-            code="bad_request",
-            headers={"Connection": "close"},
-        )
 
 
 async def _read(request: Request, max_body_bytes: int) -> bytes:

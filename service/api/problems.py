@@ -1,5 +1,6 @@
 """Errors as ``application/problem+json`` (RFC 9457), request ids, and one log line per request."""
 
+import asyncio
 import json
 import logging
 import re
@@ -20,6 +21,7 @@ from service.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    Overloaded,
     RequestError,
     ServiceError,
 )
@@ -68,6 +70,9 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        if scope["method"] == "HEAD":
+            # Every GET route answers HEAD too (RFC 9110, 9.1); uvicorn leaves the body out.
+            scope = {**scope, "method": "GET"}
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
         start = time.perf_counter()
@@ -85,13 +90,21 @@ class RequestContext:
             await send(message)
 
         try:
-            _check_size(scope)
+            _check_headers(scope)
             await self._app(scope, receive, send_with_id)
         except ServiceError as error:
             if error.status == 500:
                 _log_failure(request_id, error)
             if not status:
                 await ProblemResponse(error, request_id)(scope, receive, send_with_id)
+        except asyncio.CancelledError:  # uvicorn cancels what outlives the drain
+            if not status:
+                stopping = Overloaded(
+                    "the server is stopping",
+                    code="shutting_down",
+                    headers={"Connection": "close", "Retry-After": "5"},
+                )
+                await ProblemResponse(stopping, request_id)(scope, receive, send_with_id)
         except Exception as exc:  # the last line: whatever a bug raises is one request's 500
             _log_failure(request_id, exc)
             if not status:
@@ -135,7 +148,14 @@ def install(app: FastAPI) -> None:
     app.add_middleware(RequestContext)
 
 
-def _check_size(scope: Scope) -> None:
+def _check_headers(scope: Scope) -> None:
+    names = {name for name, _ in scope["headers"]}
+    if {b"content-length", b"transfer-encoding"} <= names:
+        # Where a proxy reads the one and we the other, a second request hides in the body.
+        raise RequestError(
+            "Content-Length and Transfer-Encoding exclude each other",
+            headers={"Connection": "close"},
+        )
     if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
         raise RequestError(
             f"the headers are over {MAX_HEADER_BYTES} bytes",

@@ -1,5 +1,6 @@
 """The HTTP/1.1 connection: what is no HTTP at all is answered in the one shape too."""
 
+import logging
 import uuid
 
 import h11
@@ -7,6 +8,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from service.api.problems import ProblemResponse
 from service.errors import RequestError
+
+logger = logging.getLogger(__name__)
 
 
 class ProblemProtocol(H11Protocol):
@@ -17,8 +20,11 @@ class ProblemProtocol(H11Protocol):
         request_id = uuid.uuid4().hex
         error = RequestError(msg, headers={"Connection": "close", "X-Request-ID": request_id})
         problem = ProblemResponse(error, request_id)
+        logger.info("request id=%s method=- route=- status=%d ms=0", request_id, error.status)
         for event in (
-            h11.Response(status_code=problem.status_code, headers=problem.raw_headers),
+            h11.Response(
+                status_code=problem.status_code, headers=problem.raw_headers, reason=b"Bad Request"
+            ),
             h11.Data(data=bytes(problem.body)),
             h11.EndOfMessage(),
         ):

@@ -27,6 +27,11 @@ _SPELLINGS = str.maketrans(
     | {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width forms
 )
 _GROUP_SPACE = re.compile(r"(?<=[0-9])[\u00a0\u2000-\u200a\u202f](?=[0-9]{3}(?![0-9]))")
+_MARK = "".join(c for c in map(chr, range(0x300, 0x20000)) if unicodedata.combining(c))
+_MARK_RUN = re.compile(rf"([{_MARK}]{{30}})[{_MARK}]++")
+"""30 marks on one letter are enough for every language (Unicode Standard Annex 15, Stream-Safe Text
+Format); sorting more of them, as NFC must, takes quadratic time."""
+_BLANK = re.compile(rf"(?:\s|[\ufe0e\ufe0f]|{_INVISIBLE.pattern})*+", re.VERBOSE)
 _TYPED_QUOTE = re.compile(r",,|''")
 _SPACED_DASH = re.compile(r"(?<!\S)[–—]++(?!\S)")
 
@@ -42,8 +47,8 @@ def normalize(text: str) -> str:
         without control, zero-width and bidirectional characters. Doing it again changes nothing.
         Empty if nothing visible was there.
     """
-    text = remove_invisible(unicodedata.normalize("NFC", text))
-    # Once more, for what lay between a letter and its accent is gone.
+    # First, so that nothing lies between a letter and its accent.
+    text = _MARK_RUN.sub(r"\1", remove_invisible(text))
     text = unicodedata.normalize("NFC", text.translate(_SPELLINGS))
     text = _GROUP_SPACE.sub("", text)  # "12 500" is one number
     text = _TYPED_QUOTE.sub('"', text)
@@ -60,4 +65,4 @@ def remove_invisible(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether a reader sees nothing: white space, zero-width and control characters only."""
-    return not normalize(text).strip("\ufe0e\ufe0f")
+    return _BLANK.fullmatch(text) is not None

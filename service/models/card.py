@@ -129,32 +129,33 @@ def cards_directory() -> Path:
     return installed if installed.is_dir() else _PACKAGE.parent / "model_cards"
 
 
-def load_card(name: str, directory: Path | None = None) -> ModelCard:
+def load_card(name: str, own: Path | None = None) -> ModelCard:
     """The card of the model ``name``.
 
     Args:
         name: the model's name.
-        directory: where the cards lie; :func:`cards_directory` unless given.
+        own: a directory of the operator's own cards, which win over the shipped ones.
 
     Raises:
         ModelError: there is no such card, or a field of it is wrong (file and field are named).
     """
-    path = (directory or cards_directory()) / f"{check_name(name)}.md"
-    if not path.is_file():
-        raise ModelError(
-            f"there is no model card {name!r}; `kortom models list` shows those that are"
-        )
-    return _read(path)
+    check_name(name)
+    for directory in (own, cards_directory()):
+        if directory and (path := directory / f"{name}.md").is_file():
+            return _read(path)
+    raise ModelError(f"there is no model card {name!r}; `kortom models list` shows those that are")
 
 
-def load_cards(directory: Path | None = None) -> dict[str, ModelCard]:
-    """All cards by name, in alphabetical order.
+def load_cards(own: Path | None = None) -> dict[str, ModelCard]:
+    """All cards by name, in alphabetical order; ``own`` as in :func:`load_card`.
 
     Raises:
         ModelError: a field of a card is wrong (file and field are named).
     """
-    paths = sorted((directory or cards_directory()).glob("*.md"))
-    return {path.stem: _read(path) for path in paths if path.stem != "README"}
+    paths = {path.stem: path for path in cards_directory().glob("*.md")}
+    if own:
+        paths |= {path.stem: path for path in own.glob("*.md")}
+    return {name: _read(paths[name]) for name in sorted(paths) if name != "README"}
 
 
 def _read(path: Path) -> ModelCard:

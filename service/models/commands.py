@@ -8,7 +8,7 @@ from service.errors import ModelCorrupt, ModelNotInstalled
 from service.models.card import ModelCard, load_card, load_cards
 from service.models.profiles import PROFILES
 from service.models.store import WITHOUT_FILES, ModelStore
-from service.settings import load_settings
+from service.settings import Settings, load_settings
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,6 +22,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--models-dir",
         metavar="DIRECTORY",
         help="where pulled models are (KORTOM_MODELS_DIR; default: the user's cache directory)",
+    )
+    common.add_argument(
+        "--cards-dir",
+        metavar="DIRECTORY",
+        help="model cards of your own, looked at first (KORTOM_CARDS_DIR)",
     )
     commands = parser.add_subparsers(dest="models_command", required=True, metavar="COMMAND")
 
@@ -64,8 +69,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _store(arguments: argparse.Namespace) -> ModelStore:
-    flags = {"models_dir": arguments.models_dir} if arguments.models_dir else {}
-    return ModelStore(load_settings(**flags).models_dir)
+    return ModelStore(_settings(arguments).models_dir)
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    given = {"models_dir": arguments.models_dir, "cards_dir": arguments.cards_dir}
+    return load_settings(**{name: value for name, value in given.items() if value})
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -80,7 +89,7 @@ def _list(arguments: argparse.Namespace) -> int:
             _profiles(card.name),
             _state(store, card, card.name in installed),
         )
-        for card in load_cards().values()
+        for card in load_cards(_settings(arguments).cards_dir).values()
     ]
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     for row in (header, *rows):
@@ -91,7 +100,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    card = load_card(arguments.name)
+    card = load_card(arguments.name, _settings(arguments).cards_dir)
     store = _store(arguments)
     facts = {
         "name": card.name,
@@ -118,7 +127,13 @@ def _pull(arguments: argparse.Namespace) -> int:
     from service.models.pull import pull
 
     store = _store(arguments)
-    pull(load_card(arguments.name), store, arguments.revision, arguments.source, progress=_progress)
+    pull(
+        load_card(arguments.name, _settings(arguments).cards_dir),
+        store,
+        arguments.revision,
+        arguments.source,
+        progress=_progress,
+    )
     _progress(f"{arguments.name}: installed in {store.path(arguments.name)}")
     return 0
 
@@ -126,7 +141,7 @@ def _pull(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     store = _store(arguments)
     if arguments.name:
-        load_card(arguments.name)
+        load_card(arguments.name, _settings(arguments).cards_dir)
     for name in [arguments.name] if arguments.name else store.installed():
         store.verify(name)
         print(f"{name}: ok")

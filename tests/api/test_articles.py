@@ -469,6 +469,27 @@ def fill_all_places(client: "Client", fake: FakeTranslator) -> None:
         assert [w.result(WAIT_SECONDS).status for w in waiting] == [200] * PLACES
 
 
+def test_a_request_that_outlives_the_drain_is_told_so(
+    settings: Settings,
+    start_server: Callable[[FastAPI], AbstractContextManager["Client"]],
+    fake: FakeTranslator,
+    pool: ThreadPoolExecutor,
+) -> None:
+    brief = settings.model_copy(update={"drain_seconds": 1})
+    app = create_app(brief, translator=fake)
+    fake.reset()
+    fake.gate.clear()
+    with start_server(app) as client:
+        waiting = pool.submit(client.post, "/v1/translate", {"texts": ["Dag."]})
+        # The engine goes on when the caller has its answer, and not before.
+        waiting.add_done_callback(lambda _: fake.gate.set())
+        assert fake.entered.wait(WAIT_SECONDS)
+    reply = waiting.result(WAIT_SECONDS)
+    assert reply.status == 503
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.json()["code"] == "shutting_down"
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

@@ -354,7 +354,7 @@ def test_a_byte_order_mark_is_skipped(server: "Client", route: str) -> None:
         for path in (*POSTS, *GETS)
         for method in ("GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "BREW")
         if method != ("POST" if path in POSTS else "GET")
-        and not (method == "HEAD" and path in ("/openapi.json", "/docs"))
+        and not (method == "HEAD" and path in GETS)
     ],
 )
 def test_the_wrong_method(server: "Client", method: str, path: str) -> None:
@@ -368,6 +368,13 @@ def test_the_wrong_method(server: "Client", method: str, path: str) -> None:
         assert reply.headers["content-type"] == "application/problem+json"
     else:
         assert_problem(reply, 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("path", GETS)
+def test_the_head_of_what_can_be_got(server: "Client", path: str) -> None:
+    reply = server.send(server.request("HEAD", path))
+    assert reply.status == 200
+    assert reply.body == b""
 
 
 @pytest.mark.parametrize(

@@ -123,3 +123,16 @@ def test_what_no_one_can_see_is_blank(text: str) -> None:
 @pytest.mark.parametrize("text", ["a", ".", " 1 ", "\u200b-\u200b", "😀", "²"])
 def test_what_can_be_seen_is_not_blank(text: str) -> None:
     assert not is_blank(text)
+
+
+def test_a_letter_under_a_heap_of_marks_costs_no_time() -> None:
+    # Sorting them as NFC must takes minutes; the test's time limit is the guard.
+    heap = "a" + "\u0301\u0316" * 100_000
+    assert len(normalize(heap)) <= 31
+    assert not is_blank(heap)
+    assert is_blank("\u200b" * 500_000)
+
+
+def test_as_many_marks_as_a_language_needs_stay() -> None:
+    assert normalize("ấ") == "ấ"
+    assert normalize("a" + "\u0316" * 30) == "a" + "\u0316" * 30
