@@ -142,6 +142,7 @@ def install(app: FastAPI) -> None:
                         content[MEDIA_TYPE] = content.pop("application/json")
         return document
 
+    # FastAPI documents this assignment as the way to extend the schema.
     app.openapi = openapi  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, validation_error)

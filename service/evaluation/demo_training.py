@@ -175,7 +175,7 @@ def build(vocabulary: Vocabulary) -> MarianMTModel:
         init_std=WIDTH**-0.5,
     )
     model = MarianMTModel(config)
-    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]  # untyped upstream
         num_beams=6,
         max_length=POSITIONS,
         bad_words_ids=[[pad]],
@@ -236,7 +236,7 @@ def _padded(rows: Sequence[Sequence[int]], pad: int) -> torch.Tensor:
 
 def train(model: MarianMTModel, examples: Sequence[Example], pad: int) -> None:
     """Train ``model`` in place on ``examples``, with a progress bar."""
-    order = random.Random(SEED)  # noqa: S311
+    order = random.Random(SEED)  # noqa: S311 - no secret is made of it
     steps = EPOCHS * math.ceil(len(examples) / BATCH)
     optimizer = torch.optim.Adam(model.parameters(), lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(

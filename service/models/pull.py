@@ -136,7 +136,7 @@ def pull(
 def _resolve(card: ModelCard, revision: str) -> tuple[str, "list[RepoSibling]"]:
     """The commit that ``revision`` stands for now and the files of it that are needed."""
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import (  # type: ignore[attr-defined]
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: re-exported
         GatedRepoError,
         HfHubHTTPError,
         HTTPError,
@@ -226,7 +226,7 @@ def _fetch(card: ModelCard, commit: str, file: "RepoSibling", target: Path) -> N
     progress, retries, and goes on with a Range request.
     """
     from huggingface_hub import hf_hub_url
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # re-exported
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils._headers import build_hf_headers
 

@@ -45,7 +45,7 @@ class TorchTranslator:
         elif device == "cuda" and not torch.cuda.is_available():
             raise StartupError("torch sees no CUDA device: use --device cpu or auto")
         if not sys.stderr.isatty():
-            disable_progress_bar()  # type: ignore[no-untyped-call]
+            disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped upstream
         self._device = torch.device(device)
         self._decoding = decoding
         self._tokenizer = SentencePieceTokenizer(directory / "hub", prefix)
@@ -56,7 +56,7 @@ class TorchTranslator:
         vocabulary = self._tokenizer.vocabulary
         end, padding = vocabulary[END], vocabulary[PADDING]
         # Replaces the checkpoint's own, of which generate() would mix in what is left unsaid.
-        self._model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        self._model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]  # untyped upstream
             num_beams=decoding.beam_size,
             length_penalty=decoding.length_penalty,
             early_stopping=decoding.beam_size > 1,

@@ -38,7 +38,7 @@ def decoding(beam_size: int = 2, **changes: float) -> Decoding:
         "max_target_ratio": 1.0,
         "max_target_margin": 0,
     }
-    return Decoding(beam_size=beam_size, **(defaults | changes))  # type: ignore[arg-type]
+    return Decoding(beam_size=beam_size, **(defaults | changes))  # type: ignore[arg-type]  # ints and floats
 
 
 @pytest.fixture(scope="module")
