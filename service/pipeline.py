@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from service.article.document import BlockKind, Document
-from service.article.formats import parse_text
+from service.article.formats.text import parse_text
 from service.article.language import DetectedLanguage, LanguageIdentifier
 from service.article.normalization import normalize, remove_invisible
 from service.article.segmentation import split_to_fit

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 
 class BlockKind(StrEnum):
@@ -13,6 +14,7 @@ class BlockKind(StrEnum):
     LIST_ITEM = "list_item"
     QUOTE = "quote"
     CAPTION = "caption"
+    TABLE_CELL = "table_cell"
     METADATA = "metadata"
     VERBATIM = "verbatim"
 
@@ -22,22 +24,60 @@ class BlockKind(StrEnum):
         return self not in (BlockKind.METADATA, BlockKind.VERBATIM)
 
 
+class Format(StrEnum):
+    """How a document is written."""
+
+    TEXT = "text"
+    HTML = "html"
+    MARKDOWN = "markdown"
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """Inline markup inside one sentence: emphasis, a link, code, an image, …
+
+    Attributes:
+        start: where its words begin in the sentence's text.
+        end: where they end; ``start`` for what has no words (an image, a comment).
+        opening: what stands before its words in the document, exactly; all of it if it has none.
+        closing: what stands after them.
+        verbatim: its words as they stand in the document, where they must come out unchanged (code);
+            ``None`` where they are translated.
+    """
+
+    start: int
+    end: int
+    opening: str
+    closing: str = ""
+    verbatim: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence: ``document.text[start:end] == text``, without surrounding white space.
+    """One sentence, without surrounding white space.
 
-    ``start`` and ``end`` count code points. ``id`` is ``s1``, ``s2``, … in document order.
+    Attributes:
+        id: ``s1``, ``s2``, … in document order.
+        start: its first code point in the document's text.
+        end: one past its last; ``document.text[start:end]`` is the sentence as it stands there.
+        text: what a reader reads: the same in plain text; without markup, escapes and entities in
+            the other formats.
+        markup: the inline markup in it, in document order: properly nested, an outer one before
+            those inside it. Markup around whole sentences is not here but between the sentences.
+        stray: markup that stands in the sentence without its partner and can't be kept.
     """
 
     id: str
     start: int
     end: int
     text: str
+    markup: tuple[Markup, ...] = ()
+    stray: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A paragraph, heading, list item, … of one or more sentences."""
+    """A paragraph, heading, list item, table cell, … of one or more sentences."""
 
     kind: BlockKind
     sentences: tuple[Sentence, ...]
@@ -53,6 +93,7 @@ class Document:
 
     text: str
     blocks: tuple[Block, ...]
+    format: Format = Format.TEXT
 
     def sentences(self) -> Iterator[Sentence]:
         """All sentences in document order."""
@@ -67,34 +108,36 @@ class Document:
             position = sentence.end
         yield self.text[position:]
 
-    def render(self, targets: Sequence[str]) -> "Document":
+    def render(self, targets: Sequence[str], forms: Sequence[str] | None = None) -> "Document":
         """The same document with other words: same blocks, ids and gaps, new text and offsets.
 
         Args:
-            targets: one text per sentence, in document order.
+            targets: what a reader reads of each sentence, in document order.
+            forms: how each stands in the document, escaped and with its markup; ``None`` where that
+                is the same.
 
         Raises:
-            ValueError: ``targets`` has another length than the document has sentences.
+            ValueError: ``targets`` or ``forms`` have another length than the document has
+                sentences.
         """
+        sentences = list(self.sentences())
+        forms = targets if forms is None else forms
+        if not len(sentences) == len(targets) == len(forms):
+            raise ValueError(f"{len(targets)} targets for {len(sentences)} sentences")
         pieces: list[str] = []
-        blocks: list[Block] = []
-        remaining = iter(targets)
+        made: list[Sentence] = []
         source_position = target_position = 0
-        try:
-            for block in self.blocks:
-                sentences: list[Sentence] = []
-                for sentence in block.sentences:
-                    gap = self.text[source_position : sentence.start]
-                    target = next(remaining)
-                    start = target_position + len(gap)
-                    target_position = start + len(target)
-                    source_position = sentence.end
-                    pieces += (gap, target)
-                    sentences.append(Sentence(sentence.id, start, target_position, target))
-                blocks.append(Block(block.kind, tuple(sentences)))
-        except StopIteration:
-            raise ValueError("fewer targets than sentences") from None
-        if next(remaining, None) is not None:
-            raise ValueError("more targets than sentences")
+        for sentence, target, form in zip(sentences, targets, forms, strict=True):
+            gap = self.text[source_position : sentence.start]
+            start = target_position + len(gap)
+            target_position = start + len(form)
+            source_position = sentence.end
+            pieces += (gap, form)
+            made.append(Sentence(sentence.id, start, target_position, target))
         pieces.append(self.text[source_position:])
-        return Document("".join(pieces), tuple(blocks))
+        remaining = iter(made)
+        blocks = tuple(
+            Block(block.kind, tuple(islice(remaining, len(block.sentences))))
+            for block in self.blocks
+        )
+        return Document("".join(pieces), blocks, self.format)

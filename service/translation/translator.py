@@ -16,6 +16,8 @@ class Translation:
         source_tokens: tokens given to the model, ``</s>`` and prefix included.
         target_tokens: tokens that the model made, ``</s>`` not included.
         reached_limit: the length limit stopped the model before it ended the sentence itself.
+        alternatives: the other hypotheses of the beam, best first, each without alternatives of
+            its own; empty with one beam.
     """
 
     text: str
@@ -23,6 +25,7 @@ class Translation:
     source_tokens: int
     target_tokens: int
     reached_limit: bool
+    alternatives: tuple["Translation", ...] = ()
 
 
 class Translator(Protocol):
@@ -31,10 +34,15 @@ class Translator(Protocol):
     engine: str
     """Engine and arithmetic, for example ``ctranslate2/int8``."""
 
-    def translate(self, sentences: Sequence[str]) -> list[Translation]:
+    def translate(self, sentences: Sequence[str], *, careful: bool = False) -> list[Translation]:
         """One translation per sentence, in the same order; an empty list gives an empty list.
 
         Nothing is ever cut off: every sentence must fit (see :meth:`fits`).
+
+        Args:
+            sentences: normalised sentences.
+            careful: decode with a larger beam and without repeated n-grams: slower, for sentences
+                whose first translation failed.
 
         Raises:
             InferenceError: the engine failed, or a sentence does not fit.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.article.document import BlockKind
-from service.article.formats import parse_text
+from service.article.formats.text import parse_text
 from service.evaluation.seeds import SeedArticle, SeedError, load_seeds
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"

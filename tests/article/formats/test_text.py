@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.article.document import BlockKind, Document
-from service.article.formats import parse_text
+from service.article.formats.text import parse_text
 
 ARTICLE = """ date 2020-01 De raad stemt donderdag over de nieuwe brug. Die kost 3 mln. euro.
 
