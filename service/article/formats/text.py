@@ -1,45 +1,73 @@
-"""From a submitted text to a document. Plain text is the only format so far."""
+"""From a submitted plain text to a document."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from service.article.document import Block, BlockKind, Document, Sentence
+from service.article.formats.lines import (
+    ends_with_credit,
+    furniture_kind,
+    headline_parts,
+    is_rule,
+    is_time,
+    list_marker,
+    live_time,
+    nothing_to_translate,
+    quote_marker,
+)
+from service.article.formats.tables import Span, cells, split_tables
 from service.article.normalization import is_blank
-from service.article.segmentation import CLOSING_MARKS, OPENING_MARKS, split_sentences
-
-_Span = tuple[int, int]
+from service.article.segmentation import (
+    CLOSING_MARKS,
+    EMOJI,
+    EMOJI_JOINERS,
+    OPENING_MARKS,
+    split_sentences,
+)
 
 _HEADING_CHARACTERS = 80
+_HEADLINE_CHARACTERS = 160
 
 _DATE_STAMP = re.compile(r"\s*(?P<stamp>date [0-9]{4}-[0-9]{2}(?:-[0-9]{2})?)(?!\S)")
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
-_LIST_MARKER = re.compile(r"(?:[-*•]|(?P<number>[0-9]{1,3})[.)])[^\S\r\n]++(?=\S)")
-_ADDRESS = re.compile(r"<?(?:(?:https?://|www\.)\S+|[^\s@]++@[^\s@]++)", re.IGNORECASE)
 _FINAL = ".!?…"
 _UNFINISHED = ":;,"
+_AFTER_MARK = re.compile(rf"[{re.escape(CLOSING_MARKS)}{EMOJI}{EMOJI_JOINERS}\s]*+")
+_LONGEST_AFTER_MARK = 80
 
 
 def parse_text(text: str) -> Document:
     """Find the blocks and sentences of a plain text.
 
     * Blank lines separate chunks; a line of invisible characters only stands on its own.
-    * A chunk is one paragraph, whatever its line breaks, except for the list items and headings in
-      it.
-    * A list marker at the start of a line (``- ``, ``* ``, ``• ``, ``1. ``, ``1) ``) opens a list
-      item, which lasts until the next marker; the marker belongs to no sentence. After a line of a
-      paragraph no number but 1 is a marker, for ``20.`` can also be the end of a sentence.
+    * A chunk is one paragraph, whatever its line breaks, except for what follows.
+    * A list marker at the start of a line (``- ``, ``• ``, ``1. ``, ``1) ``, ``a) ``, …) opens a
+      list item, which lasts until the next marker.
     * A heading is one line of fewer than 80 characters without punctuation at its end. It is a
       chunk of its own, or stands before the first list marker, or it begins a chunk or follows a
       finished sentence, is at most half as long as the longest line (the wrap width), and the next
-      line begins with a capital.
-    * What has no letter, or is only a URL or an e-mail address, is verbatim: one sentence.
+      line begins with a capital. A line that is a byline (``Door Jan de Vries``) or a time is a
+      heading too.
+    * The sides of a headline's separators (``Live | …``, ``Video - …``) are sentences of their own;
+      with a separator a line is a heading even if it ends with a mark.
+    * A line that begins with a time (``14:32 - …``, ``20.45 uur – …``) opens a paragraph, unless
+      it goes on with the sentence of the line before.
+    * A credit (``Foto: ANP``) is a caption, and so is a chunk of one line that ends with one.
+    * A chunk whose lines all begin with ``> `` is a quotation; no sentence goes on over a line.
+    * Each cell of a table (``| a | b |``, tabs) is a block.
+    * What has no words (numbers with their units, web and e-mail addresses, handles) is verbatim:
+      one sentence. So is a line that only separates (``***``, ``|---|``).
     * ``date 2020-01`` or ``date 2020-01-31`` at the very start is metadata: one sentence.
 
     Args:
         text: any string.
 
     Returns:
-        The document. Of the characters outside its sentences only list markers are not white space.
+        The document. Of the characters outside its sentences only these are not white space: list
+        markers, ``>`` of quotations, ``|`` between cells and in headlines, a dash after a kicker,
+        and the time of a live-blog entry with its separator (``14:32 - ``; not ``20.45 uur – ``,
+        which has a word in it).
     """
     blocks: list[Block] = []
     count = 0
@@ -52,7 +80,7 @@ def parse_text(text: str) -> Document:
     return Document(text, tuple(blocks))
 
 
-def _blocks(text: str) -> Iterator[tuple[BlockKind, Iterable[_Span]]]:
+def _blocks(text: str) -> Iterator[tuple[BlockKind, Iterable[Span]]]:
     """The kind and the sentence spans of every block."""
     position = 0
     if stamp := _DATE_STAMP.match(text):
@@ -60,20 +88,18 @@ def _blocks(text: str) -> Iterator[tuple[BlockKind, Iterable[_Span]]]:
         position = stamp.end()
     for lines in _chunks(text, position):
         start, end = lines[0][0], lines[-1][1]
-        if not _has_letter(text[start:end]):
+        if nothing_to_translate(text[start:end]):
             yield BlockKind.VERBATIM, [(start, end)]
-            continue
-        for kind, (start, end) in _split_chunk(text, lines):
-            content = text[start:end]
-            if not _has_letter(content) or _ADDRESS.fullmatch(content):
-                yield BlockKind.VERBATIM, [(start, end)]
-            else:
-                yield kind, [(start + a, start + b) for a, b in split_sentences(content)]
+        elif all(quote_marker(text[a:b]) for a, b in lines):
+            yield from _quotations(text, lines)
+        else:
+            for is_table, run in split_tables(text, lines):
+                yield from _table(text, run) if is_table else _prose(text, run)
 
 
-def _chunks(text: str, position: int) -> Iterator[list[_Span]]:
+def _chunks(text: str, position: int) -> Iterator[list[Span]]:
     """The runs of lines between blank lines, from ``position``; each line without outer spaces."""
-    chunk: list[_Span] = []
+    chunk: list[Span] = []
     for match in _LINE.finditer(text, position):
         line = match[0]
         content = line.strip()
@@ -91,38 +117,124 @@ def _chunks(text: str, position: int) -> Iterator[list[_Span]]:
         yield chunk
 
 
-def _split_chunk(text: str, lines: list[_Span]) -> Iterator[tuple[BlockKind, _Span]]:
-    """The headings, paragraphs and list items of one chunk, list markers left out."""
+def _quotations(text: str, lines: Sequence[Span]) -> Iterator[tuple[BlockKind, list[Span]]]:
+    """The paragraphs of an e-mail quotation, which lie between lines without words."""
+    sentences: list[Span] = []
+    for start, end in lines:
+        start += quote_marker(text[start:end])
+        if start < end:
+            sentences += _sentences(text, (start, end))
+        elif sentences:
+            yield BlockKind.QUOTE, sentences
+            sentences = []
+    if sentences:
+        yield BlockKind.QUOTE, sentences
+
+
+def _table(text: str, rows: Sequence[Span]) -> Iterator[tuple[BlockKind, list[Span]]]:
+    """A block for every cell, and one for every rule."""
+    for row in rows:
+        if is_rule(text[slice(*row)]):
+            yield BlockKind.VERBATIM, [row]
+        else:
+            for cell in cells(text, row):
+                yield _with_sentences(text, BlockKind.TABLE_CELL, [cell])
+
+
+def _prose(text: str, lines: Sequence[Span]) -> Iterator[tuple[BlockKind, list[Span]]]:
+    """The headings, paragraphs, list items, … of lines that follow each other."""
+    openings = list(_openings(text, lines))
+    next_numbers = [opening.line for opening in openings[1:]] + [len(lines)]
+    for (kind, number, start), next_number in zip(openings, next_numbers, strict=True):
+        end = lines[next_number - 1][1]
+        parts = [(start, end)]
+        if next_number == number + 1:
+            content = text[start:end]
+            if kind is not BlockKind.LIST_ITEM and len(content) < _HEADLINE_CHARACTERS:
+                parts = [(start + a, start + b) for a, b in headline_parts(content)] or parts
+            # Behind a time stands the text of an entry, however short.
+            if kind is BlockKind.PARAGRAPH and live_time(text[slice(*lines[number])]) is None:
+                if len(lines) == 1 and ends_with_credit(content):
+                    kind = BlockKind.CAPTION
+                elif _is_heading(content) or (len(lines) == 1 and len(parts) > 1):
+                    kind = BlockKind.HEADING
+        yield _with_sentences(text, kind, parts)
+
+
+def _with_sentences(
+    text: str, kind: BlockKind, parts: Sequence[Span]
+) -> tuple[BlockKind, list[Span]]:
+    """A block of these parts: its kind, verbatim if it has no words, and its sentences."""
+    start, end = parts[0][0], parts[-1][1]
+    if kind is BlockKind.VERBATIM or nothing_to_translate(text[start:end]):
+        return BlockKind.VERBATIM, [(start, end)]
+    return kind, [sentence for part in parts for sentence in _sentences(text, part)]
+
+
+def _sentences(text: str, span: Span) -> Iterator[Span]:
+    start, end = span
+    return ((start + a, start + b) for a, b in split_sentences(text[start:end]))
+
+
+class _Opening(NamedTuple):
+    """Where a block of prose begins."""
+
+    kind: BlockKind
+    line: int
+    start: int
+
+
+def _openings(text: str, lines: Sequence[Span]) -> Iterator[_Opening]:
+    """Where blocks begin in lines that follow each other; the first line always begins one."""
     wrap_width = max(end - start for start, end in lines)
-    openings: list[tuple[BlockKind, int, int]] = []  # kind, number of its first line, start
-    kind: BlockKind | None = None  # of the block that the line before belongs to
-    after_sentence = True
+    kind: BlockKind | None = None  # of the block that the line before belongs to, if it may go on
+    mark = "."  # at the end of the line before
+    in_live_blog = False
     for number, (line_start, line_end) in enumerate(lines):
         line = text[line_start:line_end]
-        start = line_start
         opens = kind in (None, BlockKind.HEADING)
-        marker = _LIST_MARKER.match(line)
-        if marker and (kind is not BlockKind.PARAGRAPH or marker["number"] in (None, "1")):
-            kind, opens, start = BlockKind.LIST_ITEM, True, line_start + marker.end()
+        at_sentence = opens or mark in _FINAL
+        in_paragraph = kind is BlockKind.PARAGRAPH
+        in_sentence = in_paragraph and mark not in _FINAL + _UNFINISHED
+        mark = _last_mark(line)
+        may_be_entry = at_sentence or in_live_blog
+        time_alone = may_be_entry and is_time(line)
+        in_live_blog |= time_alone
+        if alone := BlockKind.HEADING if time_alone else _kind_alone(line, in_sentence=in_sentence):
+            yield _Opening(alone, number, line_start)
+            kind = None
+            continue
+        time = live_time(line) if may_be_entry else None
+        following = text[slice(*lines[number + 1])] if number + 1 < len(lines) else ""
+        length = list_marker(line, following, in_paragraph=in_paragraph, in_sentence=in_sentence)
+        if time is not None:
+            kind, opens, in_live_blog = BlockKind.PARAGRAPH, True, True
+            line_start += time
+        elif length:
+            kind, opens = BlockKind.LIST_ITEM, True
+            line_start += length
         elif (
-            (opens or after_sentence)
+            at_sentence
             and 2 * len(line) <= wrap_width
             and _is_heading(line)
-            and number + 1 < len(lines)
-            and _has_capital(text, lines[number + 1][0])
+            and _has_capital(following)
         ):
             kind, opens = BlockKind.HEADING, True
         elif opens:
             kind = BlockKind.PARAGRAPH
         if opens and kind:
-            openings.append((kind, number, start))
-        after_sentence = _last_mark(line) in _FINAL
-    next_numbers = [number for _, number, _ in openings[1:]] + [len(lines)]
-    for (kind, number, start), next_number in zip(openings, next_numbers, strict=True):
-        end = lines[next_number - 1][1]
-        one_line = next_number == number + 1
-        is_heading = kind is BlockKind.PARAGRAPH and one_line and _is_heading(text[start:end])
-        yield BlockKind.HEADING if is_heading else kind, (start, end)
+            yield _Opening(kind, number, line_start)
+
+
+def _kind_alone(line: str, *, in_sentence: bool) -> BlockKind | None:
+    """The kind of a line that is a block by itself whatever follows it, else ``None``."""
+    if is_rule(line):
+        return BlockKind.VERBATIM
+    if not (in_sentence and line[0].islower()) and (kind := furniture_kind(line)):
+        return kind
+    if in_sentence or not any(map(str.isalpha, line)):  # "2021." may end a wrapped sentence
+        return None
+    return BlockKind.VERBATIM if nothing_to_translate(line) else None
 
 
 def _is_heading(line: str) -> bool:
@@ -130,15 +242,12 @@ def _is_heading(line: str) -> bool:
 
 
 def _last_mark(line: str) -> str:
-    """The last character before closing quotes and brackets; a space if there is none."""
-    return line.rstrip(CLOSING_MARKS)[-1:] or " "
+    """The last character before closing quotes, brackets and emoji; a space if there is none."""
+    backwards = line[-_LONGEST_AFTER_MARK:][::-1]
+    after = _AFTER_MARK.match(backwards)
+    return backwards[after.end() if after else 0 :][:1] or " "
 
 
-def _has_capital(text: str, position: int) -> bool:
+def _has_capital(line: str) -> bool:
     """Whether the first letter after any opening quotes is a capital."""
-    word = text[position : position + 8].lstrip(OPENING_MARKS)
-    return word[:1].isupper()
-
-
-def _has_letter(text: str) -> bool:
-    return any(map(str.isalpha, text))
+    return line[:8].lstrip(OPENING_MARKS)[:1].isupper()
