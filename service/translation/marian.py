@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ from transformers import GenerationConfig, MarianMTModel
 from transformers.utils.logging import disable_progress_bar
 
 from service.errors import InferenceError, StartupError
-from service.translation.decoding import Decoding
+from service.translation.decoding import CAREFUL_NGRAM, Decoding
 from service.translation.tokenizer import END, PADDING, UNKNOWN, SentencePieceTokenizer
 from service.translation.translator import Translation
 
 MAX_BATCH_SENTENCES = 16
+"""Sentences in one batch; a larger beam takes as many times fewer."""
 
 
 class TorchTranslator:
@@ -57,10 +59,11 @@ class TorchTranslator:
         end, padding = vocabulary[END], vocabulary[PADDING]
         # Replaces the checkpoint's own, of which generate() would mix in what is left unsaid.
         self._model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]  # untyped upstream
-            num_beams=decoding.beam_size,
-            length_penalty=decoding.length_penalty,
-            early_stopping=decoding.beam_size > 1,
             do_sample=False,
+            # As in CTranslate2: a translation has a token, and what is forbidden takes no
+            # probability away from the rest.
+            min_new_tokens=1,
+            renormalize_logits=True,
             eos_token_id=end,
             pad_token_id=padding,
             decoder_start_token_id=padding,
@@ -79,22 +82,32 @@ class TorchTranslator:
         """See ``Translator.fits``."""
         return len(self._tokenizer.encode([text])[0]) <= self._decoding.max_source_tokens
 
-    def translate(self, sentences: Sequence[str]) -> list[Translation]:
+    def translate(self, sentences: Sequence[str], *, careful: bool = False) -> list[Translation]:
         """See ``Translator.translate``."""
+        decoding = self._decoding
+        beam_size = decoding.careful_beam_size if careful else decoding.beam_size
+        size = max(1, MAX_BATCH_SENTENCES * decoding.beam_size // beam_size)
         sources = self._tokenizer.encode(sentences)
         translations: dict[int, Translation] = {}
         try:
-            for limit, indices in self._decoding.group(sources).items():
-                for start in range(0, len(indices), MAX_BATCH_SENTENCES):
-                    batch = indices[start : start + MAX_BATCH_SENTENCES]
-                    results = self._generate([sources[index] for index in batch], limit)
+            for limit, indices in decoding.group(sources).items():
+                for start in range(0, len(indices), size):
+                    batch = indices[start : start + size]
+                    results = self._generate(
+                        [sources[index] for index in batch],
+                        limit,
+                        beam_size,
+                        CAREFUL_NGRAM if careful else 0,
+                    )
                     translations |= zip(batch, results, strict=True)
         except (RuntimeError, ValueError, IndexError) as exc:
             raise InferenceError("the translation engine failed on this request") from exc
         return [translations[index] for index in range(len(sources))]
 
     @torch.inference_mode()
-    def _generate(self, sources: list[list[str]], limit: int) -> list[Translation]:
+    def _generate(
+        self, sources: list[list[str]], limit: int, beam_size: int, no_repeat_ngram_size: int
+    ) -> list[Translation]:
         """Translations of one padded batch of token sequences."""
         vocabulary = self._tokenizer.vocabulary
         unknown = vocabulary[UNKNOWN]
@@ -102,28 +115,39 @@ class TorchTranslator:
         ids = torch.full((len(sources), longest), self._padding)
         for row, tokens in enumerate(sources):
             ids[row, : len(tokens)] = torch.tensor([vocabulary.get(t, unknown) for t in tokens])
+        beam_search = {
+            "num_beams": beam_size,
+            "num_return_sequences": beam_size,
+            "length_penalty": self._decoding.length_penalty,
+            "early_stopping": True,
+        }
         output = self._model.generate(
             ids.to(self._device),
             attention_mask=(ids != self._padding).long().to(self._device),
             max_new_tokens=limit,
+            no_repeat_ngram_size=no_repeat_ngram_size,
+            **(beam_search if beam_size > 1 else {}),
         )
-        beams = getattr(output, "beam_indices", None)
         log_probabilities = self._model.compute_transition_scores(
-            output.sequences, output.scores, beams, normalize_logits=beams is None
+            output.sequences, output.scores, getattr(output, "beam_indices", None)
         )
-        translations = []
-        for source, row, scores in zip(
-            sources, output.sequences[:, 1:].tolist(), log_probabilities, strict=True
+        hypotheses = []
+        for row, (emitted, scores) in enumerate(
+            zip(output.sequences[:, 1:].tolist(), log_probabilities, strict=True)
         ):
-            length = row.index(self._end) if self._end in row else len(row)
-            emitted = scores[: length + 1]
-            translations.append(
+            length = emitted.index(self._end) if self._end in emitted else len(emitted)
+            hypotheses.append(
                 Translation(
-                    text=self._tokenizer.decode([self._tokens[index] for index in row[:length]]),
-                    score=float(emitted.mean()),
-                    source_tokens=len(source),
+                    text=self._tokenizer.decode(
+                        [self._tokens[index] for index in emitted[:length]]
+                    ),
+                    score=float(scores[: length + 1].mean()),
+                    source_tokens=len(sources[row // beam_size]),
                     target_tokens=length,
                     reached_limit=length >= limit,
                 )
             )
-        return translations
+        return [
+            replace(hypotheses[best], alternatives=tuple(hypotheses[best + 1 : best + beam_size]))
+            for best in range(0, len(hypotheses), beam_size)
+        ]

@@ -1,9 +1,13 @@
 """Both engines translate alike: CTranslate2 is the fast path, torch the reference it is held to."""
 
 import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from ctranslate2.converters import TransformersConverter
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,10 +19,10 @@ from service.models.card import load_card
 from service.models.pull import pull
 from service.models.store import ModelStore
 from service.translation.ct2 import CTranslate2Translator
-from service.translation.decoding import LENGTH_STEP, Decoding
+from service.translation.decoding import CAREFUL_NGRAM, LENGTH_STEP, Decoding
 from service.translation.marian import TorchTranslator
 from service.translation.tokenizer import SentencePieceTokenizer
-from service.translation.translator import Translator
+from service.translation.translator import Translation, Translator
 
 SENTENCES = [
     "De minister kwam niet.",
@@ -30,6 +34,10 @@ SENTENCES = [
 ]
 
 
+ENGINES = [CTranslate2Translator, TorchTranslator]
+Engine = type[CTranslate2Translator] | type[TorchTranslator]
+
+
 def decoding(beam_size: int = 2, **changes: float) -> Decoding:
     defaults = {
         "length_penalty": 1.0,
@@ -39,6 +47,15 @@ def decoding(beam_size: int = 2, **changes: float) -> Decoding:
         "max_target_margin": 0,
     }
     return Decoding(beam_size=beam_size, **(defaults | changes))  # type: ignore[arg-type]  # ints and floats
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_torch_thread() -> Iterator[None]:
+    """Threads that wait for each other are slow where other work takes the cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +84,121 @@ def fast(checkpoint: Path) -> Translator:
     return CTranslate2Translator(checkpoint, decoding(), compute_type="float32")
 
 
+def flattened(translations: Iterable[Translation]) -> list[Translation]:
+    """Every hypothesis as a translation of its own."""
+    return [hypothesis for best in translations for hypothesis in (best, *best.alternatives)]
+
+
+@pytest.mark.parametrize("careful", [False, True])
 @pytest.mark.parametrize("beam_size", range(1, 7))
-def test_both_engines_give_the_same_tokens_and_scores(checkpoint: Path, beam_size: int) -> None:
+def test_both_engines_give_the_same_hypotheses_and_scores(
+    checkpoint: Path, beam_size: int, careful: bool
+) -> None:
     limits = decoding(beam_size)
-    fast = CTranslate2Translator(checkpoint, limits, compute_type="float32").translate(SENTENCES)
-    reference = TorchTranslator(checkpoint, limits).translate(SENTENCES)
+    fast, reference = (
+        flattened(translator.translate(SENTENCES, careful=careful))
+        for translator in (
+            CTranslate2Translator(checkpoint, limits, compute_type="float32"),
+            TorchTranslator(checkpoint, limits),
+        )
+    )
     assert [t.text for t in fast] == [t.text for t in reference]
     assert [t.target_tokens for t in fast] == [t.target_tokens for t in reference]
     assert [t.source_tokens for t in fast] == [t.source_tokens for t in reference]
     assert [t.reached_limit for t in fast] == [t.reached_limit for t in reference]
     assert [t.score for t in fast] == pytest.approx([t.score for t in reference], abs=1e-3)
+
+
+@pytest.mark.parametrize("length_penalty", [0.0, 2.0])
+def test_a_score_is_a_mean_whatever_the_length_penalty(
+    checkpoint: Path, length_penalty: float
+) -> None:
+    limits = decoding(3, length_penalty=length_penalty)
+    fast = CTranslate2Translator(checkpoint, limits, compute_type="float32").translate(SENTENCES)
+    reference = TorchTranslator(checkpoint, limits).translate(SENTENCES)
+    assert [t.text for t in fast] == [t.text for t in reference]
+    assert [t.score for t in fast] == pytest.approx([t.score for t in reference], abs=1e-3)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("beam_size", [1, 2, 4])
+def test_the_other_hypotheses_of_the_beam_come_along_best_first(
+    engine: Engine, checkpoint: Path, beam_size: int
+) -> None:
+    for translation in engine(checkpoint, decoding(beam_size)).translate(SENTENCES):
+        assert len(translation.alternatives) == beam_size - 1
+        assert not any(alternative.alternatives for alternative in translation.alternatives)
+        # With a length penalty of 1 hypotheses are ranked by their mean log-probability.
+        scores = [t.score for t in flattened([translation])]
+        assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("beam_size", range(2, 7))
+def test_asking_for_all_hypotheses_changes_no_translation(
+    checkpoint: Path, beam_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    translator = CTranslate2Translator(checkpoint, decoding(beam_size), compute_type="float32")
+    all_asked = translator.translate(SENTENCES)
+    monkeypatch.setattr(translator, "_translator", OneHypothesis(translator._translator))
+    one_asked = translator.translate(SENTENCES)
+    assert one_asked == [replace(t, alternatives=()) for t in all_asked]
+
+
+class OneHypothesis:
+    """A CTranslate2 translator that gives the first hypothesis whatever it is asked for."""
+
+    def __init__(self, translator: Any) -> None:
+        self._translator = translator
+
+    def translate_batch(self, *arguments: Any, **options: Any) -> Any:
+        return self._translator.translate_batch(*arguments, **options | {"num_hypotheses": 1})
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_careful_decoding_repeats_no_ngram_and_keeps_a_larger_beam(
+    engine: Engine, checkpoint: Path
+) -> None:
+    translator = engine(checkpoint, decoding(2, max_target_ratio=2.0))
+    assert any(map(repeats, tokens_of_hypotheses(translator, careful=False)))
+    careful = tokens_of_hypotheses(translator, careful=True)
+    assert len(careful) == 6 * len(SENTENCES)
+    assert not any(map(repeats, careful))
+
+
+def tokens_of_hypotheses(
+    translator: CTranslate2Translator | TorchTranslator, *, careful: bool
+) -> list[list[str]]:
+    """The tokens that the engine makes text of: text alone can be cut into tokens in many ways."""
+    seen: list[list[str]] = []
+
+    def decode(tokens: list[str]) -> str:
+        seen.append(tokens)
+        return " ".join(tokens)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(translator._tokenizer, "decode", decode)
+        translator.translate(SENTENCES, careful=careful)
+    return seen
+
+
+def repeats(tokens: list[str]) -> bool:
+    ngrams = list(zip(*(tokens[start:] for start in range(CAREFUL_NGRAM)), strict=False))
+    return len(set(ngrams)) < len(ngrams)
+
+
+@given(st.integers(1, 6))
+def test_the_careful_beam_is_at_least_twice_as_large(beam_size: int) -> None:
+    assert decoding(beam_size).careful_beam_size >= 2 * beam_size
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_sentence_as_long_as_the_model_takes_fits_careful_decoding_too(
+    engine: Engine, checkpoint: Path
+) -> None:
+    translator = engine(checkpoint, decoding(1, max_target_tokens=8))
+    longest = max(n for n in range(1, 600) if translator.fits("a" * n))
+    [translation] = translator.translate(["a" * longest], careful=True)
+    assert translation.source_tokens > 512 - 4
 
 
 def test_only_target_pieces_are_ever_emitted(checkpoint: Path, fast: Translator) -> None:
@@ -103,11 +225,13 @@ def test_as_many_translations_as_sentences_whatever_they_say(
     assert len(fast.translate(sentences)) == len(sentences)
 
 
-def test_a_sentence_translates_the_same_alone_and_in_company(fast: Translator) -> None:
-    together = fast.translate(SENTENCES)
-    assert [fast.translate([sentence])[0].text for sentence in SENTENCES] == [
-        t.text for t in together
-    ]
+@pytest.mark.parametrize("careful", [False, True])
+def test_a_sentence_translates_the_same_alone_and_in_company(
+    fast: Translator, careful: bool
+) -> None:
+    together = fast.translate(SENTENCES, careful=careful)
+    alone = [fast.translate([sentence], careful=careful)[0] for sentence in SENTENCES]
+    assert [t.text for t in flattened(alone)] == [t.text for t in flattened(together)]
 
 
 def test_a_sentence_over_the_limit_is_refused_not_cut(checkpoint: Path) -> None:
