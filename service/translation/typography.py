@@ -7,11 +7,15 @@ Models trained on text from the web copy Dutch forms now and then: ``12.500``, `
 import re
 from collections import Counter
 from collections.abc import Sequence
+from html import unescape
 from itertools import chain
 
 from service.article.normalization import NO_CENTS, SPACED_DASH, STRAIGHT, TYPED_QUOTE
 
 _STRAIGHT = str.maketrans(STRAIGHT)
+_NAME = r"(?:quot|lt|gt|apos|nbsp|\#(?!0*38;|x0*26;)x?[0-9a-f]{1,6});"
+_ENTITY = re.compile(rf"&(?:amp;)++(?P<escaped>{_NAME})?|&(?P<name>{_NAME})", re.IGNORECASE)
+"""HTML entities, which models learn from text of the web; escaped twice, too."""
 _TIGHT_DASH = re.compile(r"(?<=\w)—(?=\w)")
 
 _PRIVATE_USE = (range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
@@ -93,10 +97,13 @@ def polish(source: str, target: str, verbatim: Sequence[str] = ()) -> str:
             addresses, handles and emoticons always do.
 
     Returns:
-        ``target`` on one line with straight quotes, ``...``, English numbers and English spacing,
-        with a capital and without a full stop where ``source`` has it so. Doing it again changes
-        nothing. A number changes only if ``source`` has it in exactly the form that was copied.
+        ``target`` on one line without HTML entities, with straight quotes, ``...``, English
+        numbers and English spacing, with a capital and without a full stop where ``source`` has it
+        so. Doing it again changes nothing. A number changes only if ``source`` has it in exactly
+        the form that was copied.
     """
+    if not _ENTITY.search(source):
+        target = _ENTITY.sub(_decoded, target)
     text, kept = _set_aside(target, verbatim)
     text = TYPED_QUOTE.sub('"', text.translate(_STRAIGHT))
     text = SPACED_DASH.sub("-", _TIGHT_DASH.sub(" - ", text))
@@ -105,6 +112,11 @@ def polish(source: str, target: str, verbatim: Sequence[str] = ()) -> str:
     text = _tight_quotes(_LOOSE_SPACE.sub("", text))
     text = _without_added_stop(source, text)
     return _with_capital(source, text).translate(kept)
+
+
+def _decoded(entity: re.Match[str]) -> str:
+    name = entity["escaped"] or entity["name"]
+    return unescape(f"&{name}") if name else "&"
 
 
 def unended(source: str, target: str) -> str:

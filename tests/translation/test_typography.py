@@ -225,3 +225,23 @@ def test_a_hundred_thousand_of_one_thing_cost_no_time(unit: str) -> None:
     polish(text, text, [unit])
     polish(f"A {text} 7,5", f"a {text} 7,5")
     assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("&quot;Yes,&quot; he said.", '"Yes," he said.'),
+        ("It&#39;s done.", "It's done."),
+        ("Jansen &amp; Sons", "Jansen & Sons"),
+        ("It&amp;#39;s &amp;amp; done.", "It's & done."),
+        ("AT&T; R&D;", "AT&T; R&D;"),
+    ],
+)
+def test_entities_that_the_model_learned_from_the_web_are_read(target: str, expected: str) -> None:
+    assert polish("Een zin.", target) == expected
+
+
+def test_an_entity_that_the_author_wrote_stays() -> None:
+    assert (
+        polish("Typ &amp; in het veld.", "Type &amp; in the field.") == "Type &amp; in the field."
+    )
