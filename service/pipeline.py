@@ -1,30 +1,25 @@
 """The order of the steps from a Dutch article to English text and bullets; synchronous."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice, repeat
 
-from service.article.document import BlockKind, Document
-from service.article.formats.text import parse_text
+from service.article import webpage
+from service.article.attachment import Attached, attach
+from service.article.document import Document, Format
+from service.article.formats import escape, parse
 from service.article.language import DetectedLanguage, LanguageIdentifier
-from service.article.normalization import normalize, remove_invisible
-from service.article.segmentation import split_to_fit
-from service.article.warnings import WarningCode
-from service.errors import InferenceError
+from service.article.normalization import remove_invisible
+from service.article.warnings import ArticleWarning, WarningCode
+from service.errors import ContentTooLarge, InvalidRequest
 from service.summarization.summarizer import Bullet, Summarizer
-from service.translation import guard
-from service.translation.translator import Translation, Translator
+from service.translation.faithful import Checkpoint, FaithfulTranslator, Source, TranslatedSentence
+from service.translation.glossary import Glossary
+from service.translation.translator import Translator
 
 SOURCE_LANGUAGE = "nl"
 TARGET_LANGUAGE = "en"
-CHECKPOINT_SENTENCES = 32
-"""Sentences given to the engine between two checkpoints: one or two seconds of work on a CPU, so
-that work nobody waits for any more ends soon, in batches still large enough to be fast."""
-
-Checkpoint = Callable[[int, int], None]
-"""Called before every batch with the number of segments done and of all segments; raises to end
-work that nobody waits for any more."""
 
 
 def _go_on(_done: int, _total: int) -> None:
@@ -32,23 +27,23 @@ def _go_on(_done: int, _total: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class TranslatedSentence:
-    """One sentence of a translated document: its English text, score and warnings."""
-
-    target: str
-    score: float | None
-    """Mean log-probability of the target tokens; ``None`` where no model was asked."""
-    warnings: tuple[WarningCode, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Usage:
-    """What the work amounted to; characters are code points of the submitted text."""
+    """What the work amounted to.
+
+    Attributes:
+        characters: code points of the submitted text.
+        sentences: sentences found in it.
+        source_tokens: tokens given to the model for the translations in the answer.
+        target_tokens: tokens that it made.
+        extra_decodes: sentences and phrases that went through the model again, for repairs, for
+            the glossary and to find the words of inline markup.
+    """
 
     characters: int = 0
     sentences: int = 0
     source_tokens: int = 0
     target_tokens: int = 0
+    extra_decodes: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -56,6 +51,7 @@ class Usage:
             self.sentences + other.sentences,
             self.source_tokens + other.source_tokens,
             self.target_tokens + other.target_tokens,
+            self.extra_decodes + other.extra_decodes,
         )
 
 
@@ -74,13 +70,17 @@ class TranslatedDocument:
 
 @dataclass(frozen=True, slots=True)
 class TranslatedArticle:
-    """A translated article with its bullets; ``bullets`` is ``None`` when none were asked for."""
+    """A translated article with its bullets; ``bullets`` is ``None`` when none were asked for.
+
+    ``page`` is what was taken from a web page; ``body`` is then its main text.
+    """
 
     title: TranslatedDocument | None
     body: TranslatedDocument
+    page: webpage.Page | None
     language: DetectedLanguage
     bullets: list[Bullet] | None
-    warnings: tuple[WarningCode, ...]
+    warnings: tuple[ArticleWarning, ...]
     translation_seconds: float
     summarization_seconds: float
 
@@ -97,7 +97,7 @@ class Summary:
     document: Document
     language: DetectedLanguage
     bullets: list[Bullet]
-    warnings: tuple[WarningCode, ...]
+    warnings: tuple[ArticleWarning, ...]
     usage: Usage
 
 
@@ -108,6 +108,8 @@ class ArticlePipeline:
         translator: translates sentences.
         summarizer: makes bullets of an English document.
         identifier: tells the language of a text.
+        glossary: terms that hold in every answer, under those of a request.
+        max_characters: longest article or text, counted as a reader reads it, without markup.
         notices: warnings that every answer carries (``demo_model``).
     """
 
@@ -116,45 +118,73 @@ class ArticlePipeline:
         translator: Translator,
         summarizer: Summarizer,
         identifier: LanguageIdentifier,
-        notices: Sequence[WarningCode] = (),
+        *,
+        glossary: Glossary | None = None,
+        max_characters: int = 200_000,
+        notices: Sequence[ArticleWarning] = (),
     ) -> None:
-        self.translator = translator
-        self.summarizer = summarizer
+        self._faithful = FaithfulTranslator(translator, identifier)
+        self._summarizer = summarizer
         self._identifier = identifier
+        self._glossary = glossary or Glossary({})
+        self._max_characters = max_characters
         self._notices = tuple(notices)
 
     def translate_article(
         self,
         text: str,
         *,
+        format: Format = Format.TEXT,
+        main_text: bool = True,
         title: str | None = None,
+        source_language: str = SOURCE_LANGUAGE,
+        glossary: Glossary | None = None,
         bullets: int | None = None,
         checkpoint: Checkpoint = _go_on,
     ) -> TranslatedArticle:
-        """Translate a plain-text article and, if asked, sum it up.
+        """Translate an article and, if asked, sum it up.
 
         Args:
             text: the Dutch article.
-            title: its headline, translated on its own.
+            format: how it is written.
+            main_text: take only the article out of a whole web page, and its title where ``title``
+                is not given.
+            title: its headline as plain text, translated on its own.
+            source_language: ``nl``, or ``auto`` to refuse what is neither Dutch nor English.
+            glossary: terms that must hold in this article.
             bullets: most bullets to make; ``None`` for no summary.
-            checkpoint: see :data:`Checkpoint`.
+            checkpoint: see ``faithful.Checkpoint``.
 
         Raises:
+            ContentTooLarge: the article is over ``max_characters``.
+            InvalidRequest: ``auto``, and the text is clearly in a language that is not served.
             InferenceError: a model failed.
             ServiceError: whatever ``checkpoint`` raises.
         """
         start = time.perf_counter()
-        language = self._identifier.identify(text)
-        documents = [parse_text(text)] + ([] if title is None else [parse_text(title)])
-        body, *headline = self._translate_documents(documents, checkpoint)
+        warnings = list(self._notices)
+        page = None
+        if format is Format.HTML and main_text and webpage.is_page(text):
+            page = webpage.main_text(text)
+            if page is None:
+                warnings.append(ArticleWarning(WarningCode.WHOLE_PAGE))
+            else:
+                text, title = page.html, title or page.title
+        documents = [self._parse(text, format, format)]
+        if title is not None:
+            documents.append(self._parse(title, Format.TEXT, "title"))
+        language = self._identifier.identify(_plain_text(documents[0]))
+        warnings += _language_warnings(language, source_language)
+        [(body, *headline)] = self._translate([documents], [language], glossary, checkpoint)
         translated = time.perf_counter()
-        made = None if bullets is None else self.summarizer.summarize(body.target, bullets)
+        made = None if bullets is None else self._summarizer.summarize(body.target, bullets)
         return TranslatedArticle(
             title=headline[0] if headline else None,
             body=body,
+            page=page,
             language=language,
             bullets=made,
-            warnings=self._notices + _language_warnings(language, SOURCE_LANGUAGE),
+            warnings=tuple(warnings),
             translation_seconds=translated - start,
             summarization_seconds=time.perf_counter() - translated,
         )
@@ -170,118 +200,191 @@ class ArticlePipeline:
         """Bullets of an English or Dutch text; a Dutch one is translated first.
 
         Args:
-            text: the article.
+            text: the article as plain text.
             source_language: ``en``, ``nl``, or ``None`` to find out.
             bullets: most bullets to make.
-            checkpoint: see :data:`Checkpoint`.
+            checkpoint: see ``faithful.Checkpoint``.
         """
         language = self._identifier.identify(text)
         expected = source_language or (
             TARGET_LANGUAGE if language.code == TARGET_LANGUAGE else SOURCE_LANGUAGE
         )
-        document = parse_text(text)
+        document = self._parse(text, Format.TEXT, "text")
+        warnings = list(self._notices)
         if expected == TARGET_LANGUAGE:
             english = document
             usage = Usage(characters=len(text), sentences=sum(1 for _ in document.sentences()))
+            if language.suspect(expected):
+                warnings.append(ArticleWarning(WarningCode.SOURCE_LANGUAGE_SUSPECT, language.code))
         else:
-            [translated] = self._translate_documents([document], checkpoint)
+            [[translated]] = self._translate([[document]], [language], None, checkpoint)
             english, usage = translated.target, translated.usage
+            warnings += _language_warnings(language, expected)
         return Summary(
             document=document,
             language=language,
-            bullets=self.summarizer.summarize(english, bullets),
-            warnings=self._notices + _language_warnings(language, expected),
+            bullets=self._summarizer.summarize(english, bullets),
+            warnings=tuple(warnings),
             usage=usage,
         )
 
     def translate_texts(
-        self, texts: Sequence[str], *, checkpoint: Checkpoint = _go_on
-    ) -> tuple[list[TranslatedDocument], tuple[WarningCode, ...]]:
-        """One translated document per text, in order, and the warnings that hold for all."""
-        documents = [parse_text(text) for text in texts]
-        return self._translate_documents(documents, checkpoint), self._notices
+        self,
+        texts: Sequence[str],
+        *,
+        format: Format = Format.TEXT,
+        glossary: Glossary | None = None,
+        checkpoint: Checkpoint = _go_on,
+    ) -> tuple[list[TranslatedDocument], tuple[ArticleWarning, ...]]:
+        """One translated document per text, in order, and the warnings that hold for all.
 
-    def _translate_documents(
-        self, documents: Sequence[Document], checkpoint: Checkpoint
-    ) -> list[TranslatedDocument]:
-        """Translate the sentences of all documents together, in document order."""
-        segments = [
-            self._segment(sentence.text, block.kind)
-            for document in documents
-            for block in document.blocks
-            for sentence in block.sentences
+        Each text is an article of its own: what comes with it does not change its translation.
+        """
+        documents = [
+            self._parse(text, format, f"texts.{index}") for index, text in enumerate(texts)
         ]
-        parts = (part for segment in segments for part in segment.parts)
-        translations = iter(self._translate(list(parts), checkpoint))
-        results = []
-        remaining = iter(segments)
-        for document in documents:
-            own = list(islice(remaining, sum(1 for _ in document.sentences())))
-            made = [list(islice(translations, len(segment.parts))) for segment in own]
-            sentences = tuple(map(_join, own, made))
-            results.append(
-                TranslatedDocument(
-                    source=document,
-                    target=document.render([sentence.target for sentence in sentences]),
-                    sentences=sentences,
-                    usage=Usage(
-                        characters=len(document.text),
-                        sentences=len(sentences),
-                        source_tokens=sum(t.source_tokens for group in made for t in group),
-                        target_tokens=sum(t.target_tokens for group in made for t in group),
-                    ),
-                )
+        languages = [self._identifier.identify(_plain_text(document)) for document in documents]
+        translated = self._translate(
+            [[document] for document in documents], languages, glossary, checkpoint
+        )
+        return [document for [document] in translated], self._notices
+
+    def _parse(self, text: str, format: Format, name: str) -> Document:
+        """The document, if it is not too long; ``name`` is the field that holds it."""
+        document = parse(text, format)
+        length = len(_plain_text(document))
+        if length > self._max_characters:
+            raise ContentTooLarge(
+                f"{name} has {length} characters; at most {self._max_characters} are taken"
             )
-        return results
+        return document
 
-    def _segment(self, text: str, kind: BlockKind) -> "_Segment":
-        """What the model is to see of one sentence."""
-        if not kind.translatable:
-            return _Segment(remove_invisible(text), (), hard_split=False)
-        source = normalize(text)
-        if not source:
-            return _Segment("", (), hard_split=False)
-        if self.translator.fits(source):
-            return _Segment(source, (source,), hard_split=False)
-        parts, hard_split = split_to_fit(source, self.translator.fits)
-        return _Segment(source, tuple(parts), hard_split)
+    def _translate(
+        self,
+        articles: Sequence[Sequence[Document]],
+        languages: Sequence[DetectedLanguage],
+        glossary: Glossary | None,
+        checkpoint: Checkpoint,
+    ) -> list[list[TranslatedDocument]]:
+        """Translate the documents of every article, of the languages given, in English or Dutch."""
+        work = self._faithful.translate(
+            [
+                [
+                    Source(sentence, block.kind, in_english=language.is_surely(TARGET_LANGUAGE))
+                    for document in documents
+                    for block in document.blocks
+                    for sentence in block.sentences
+                ]
+                for documents, language in zip(articles, languages, strict=True)
+            ],
+            glossary=self._glossary if glossary is None else self._glossary.merged(glossary),
+            checkpoint=checkpoint,
+        )
+        translated = [
+            [
+                (document, list(islice(remaining, sum(1 for _ in document.sentences()))))
+                for document in documents
+            ]
+            for documents, remaining in zip(articles, map(iter, work.articles), strict=True)
+        ]
+        # The words inside a link or emphasis are looked for in the translation; where they are not
+        # there as they are, their own translation may be.
+        unmatched = {
+            words
+            for pairs in translated
+            for document, sentences in pairs
+            for attached in _attach(document, sentences, {})
+            for words in attached.unmatched
+        }
+        done = sum(map(len, work.articles))
+        renderings = self._faithful.phrases(sorted(unmatched), lambda: checkpoint(done, done))
+        return [
+            [
+                _translated(document, sentences, renderings, 0 if index else decodes)
+                for index, (document, sentences) in enumerate(pairs)
+            ]
+            for pairs, decodes in zip(translated, work.extra_decodes, strict=True)
+        ]
 
-    def _translate(self, parts: Sequence[str], checkpoint: Checkpoint) -> list[Translation]:
-        """Translations of all parts, a checkpoint before every batch."""
-        translations: list[Translation] = []
-        for start in range(0, len(parts), CHECKPOINT_SENTENCES):
-            checkpoint(start, len(parts))
-            translations += self.translator.translate(parts[start : start + CHECKPOINT_SENTENCES])
-        if len(translations) != len(parts):
-            raise InferenceError("the translation engine returned another number of sentences")
-        return translations
+
+def _attach(
+    document: Document, sentences: Sequence[TranslatedSentence], renderings: Mapping[str, str]
+) -> list[Attached]:
+    """Each sentence as it is to stand in the document: escaped, with its markup."""
+    attached = []
+    for sentence, translated in zip(document.sentences(), sentences, strict=True):
+        if translated.kept:
+            raw = remove_invisible(document.text[sentence.start : sentence.end])
+            attached.append(Attached(raw))
+        else:
+            write = _writer(document.format)
+            attached.append(attach(sentence, translated.target, write, renderings))
+    return attached
 
 
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    """One sentence as the model sees it: in one part, or in several when it is too long.
-
-    Without parts there is nothing to translate and the text is the target.
-    """
-
-    text: str
-    parts: tuple[str, ...]
-    hard_split: bool
+def _writer(format: Format) -> Callable[[str], str]:
+    """Escapes the pieces of one sentence in order; the first may stand where a line begins."""
+    opening = chain([True], repeat(False))
+    return lambda text: escape(text, format, opens_block=next(opening))
 
 
-def _join(segment: _Segment, translations: Sequence[Translation]) -> TranslatedSentence:
-    """The parts of one sentence as one, with the warnings of each part once."""
-    if not translations:
-        return TranslatedSentence(segment.text, None, ())
-    warnings = [WarningCode.HARD_SPLIT] if segment.hard_split else []
-    for part, translation in zip(segment.parts, translations, strict=True):
-        warnings += guard.check(part, translation)
-    return TranslatedSentence(
-        target=" ".join(translation.text for translation in translations),
-        score=sum(translation.score for translation in translations) / len(translations),
-        warnings=tuple(dict.fromkeys(warnings)),
+def _translated(
+    document: Document,
+    sentences: Sequence[TranslatedSentence],
+    renderings: Mapping[str, str],
+    extra_decodes: int,
+) -> TranslatedDocument:
+    attached = _attach(document, sentences, renderings)
+    return TranslatedDocument(
+        source=document,
+        target=document.render(
+            [sentence.target for sentence in sentences], [one.form for one in attached]
+        ),
+        sentences=tuple(map(_with_markup_warnings, sentences, attached)),
+        usage=Usage(
+            characters=len(document.text),
+            sentences=len(sentences),
+            source_tokens=sum(sentence.source_tokens for sentence in sentences),
+            target_tokens=sum(sentence.target_tokens for sentence in sentences),
+            extra_decodes=extra_decodes,
+        ),
     )
 
 
-def _language_warnings(language: DetectedLanguage, expected: str) -> tuple[WarningCode, ...]:
-    return (WarningCode.SOURCE_LANGUAGE_SUSPECT,) if language.suspect(expected) else ()
+def _with_markup_warnings(sentence: TranslatedSentence, attached: Attached) -> TranslatedSentence:
+    warnings = [
+        ArticleWarning(code, " ".join(markup))
+        for code, markup in (
+            (WarningCode.MARKUP_DROPPED, attached.dropped),
+            (WarningCode.MARKUP_MOVED, attached.moved),
+        )
+        if markup
+    ]
+    return replace(sentence, warnings=(*sentence.warnings, *warnings)) if warnings else sentence
+
+
+def _plain_text(document: Document) -> str:
+    """What a reader reads of a document."""
+    if document.format is Format.TEXT:
+        return document.text
+    return "\n".join(sentence.text for sentence in document.sentences())
+
+
+def _language_warnings(language: DetectedLanguage, expected: str) -> list[ArticleWarning]:
+    """What is to be said of an article in ``language`` that should be in ``expected``.
+
+    Raises:
+        InvalidRequest: ``expected`` is ``auto`` and the language is not served.
+    """
+    english = language.is_surely(TARGET_LANGUAGE)
+    warnings = [ArticleWarning(WarningCode.ALREADY_ENGLISH)] if english else []
+    if not language.suspect(SOURCE_LANGUAGE):
+        return warnings
+    if expected == SOURCE_LANGUAGE:
+        warnings.append(ArticleWarning(WarningCode.SOURCE_LANGUAGE_SUSPECT, language.code))
+    elif not english:
+        raise InvalidRequest(
+            f"the text looks like {language.code}: only Dutch (nl) is translated",
+            code="language_not_served",
+        )
+    return warnings

@@ -41,7 +41,7 @@ class Markup:
         end: where they end; ``start`` for what has no words (an image, a comment).
         opening: what stands before its words in the document, exactly; all of it if it has none.
         closing: what stands after them.
-        verbatim: its words as they stand in the document, where they must come out unchanged (code);
+        verbatim: its words as they stand in the document, where these come out unchanged (code);
             ``None`` where they are translated.
     """
 

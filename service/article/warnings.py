@@ -21,6 +21,7 @@ class WarningCode(StrEnum):
     severity: Severity
 
     def __new__(cls, code: str, severity: Severity) -> "WarningCode":
+        """A member that is the string ``code`` and knows its severity."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.severity = severity

@@ -1,0 +1,436 @@
+"""Sentences to checked English: everything between a sentence of an article and its translation.
+
+The engine sees normalised text, once for each different sentence; what it gives is put into English
+typography and checked; what fails is repaired where that is possible, and marked where it is not.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from service.article.casing import is_capitals, sentence_case, to_capitals
+from service.article.conventions import frame
+from service.article.document import BlockKind, Sentence
+from service.article.language import LanguageIdentifier
+from service.article.normalization import normalize, remove_invisible
+from service.article.segmentation import split_to_fit
+from service.article.warnings import ArticleWarning, Severity, WarningCode
+from service.errors import InferenceError
+from service.translation import guard
+from service.translation.consistency import unify_names
+from service.translation.glossary import Glossary, Occurrence
+from service.translation.guard.names import addresses
+from service.translation.placement import Applied, place, substitute
+from service.translation.repair import Failure, repair
+from service.translation.translator import Translation, Translator
+from service.translation.typography import polish, unended
+
+CHECKPOINT_SENTENCES = 32
+"""Sentences given to the engine between two checkpoints: one or two seconds of work on a CPU, so
+that work nobody waits for any more ends soon, in batches still large enough to be fast."""
+
+REPAIRED_SHARE = 0.25
+"""Share of an article's sentences that may be translated again when they fail a hard check."""
+
+Checkpoint = Callable[[int, int], None]
+"""Called before every batch with the number of segments done and of all segments; raises to end
+work that nobody waits for any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A sentence to translate and what is known of it.
+
+    Attributes:
+        sentence: the sentence.
+        kind: the kind of its block.
+        in_english: its article is English, so that it is left alone unless it is clearly Dutch.
+    """
+
+    sentence: Sentence
+    kind: BlockKind
+    in_english: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TranslatedSentence:
+    """One translated sentence.
+
+    Attributes:
+        target: its English text; plain, without markup.
+        score: mean log-probability of the target tokens; ``None`` where no model was asked.
+        warnings: what is to be said of it, each code once.
+        terms: where terms of the glossary stand in ``target``.
+        kept: the sentence is left as it stands in its document.
+        source_tokens: tokens given to the model.
+        target_tokens: tokens that it made.
+    """
+
+    target: str
+    score: float | None = None
+    warnings: tuple[ArticleWarning, ...] = ()
+    terms: tuple[Applied, ...] = ()
+    kept: bool = False
+    source_tokens: int = 0
+    target_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Translated articles and what they cost.
+
+    Attributes:
+        articles: for each article one translated sentence per sentence, in order.
+        extra_decodes: for each article how many sentences and phrases went through the engine
+            again, for repairs and for the glossary.
+    """
+
+    articles: list[list[TranslatedSentence]]
+    extra_decodes: list[int]
+
+
+@dataclass(slots=True)
+class _Segment:
+    """A text of one article that the engine translates, however often the article repeats it."""
+
+    text: str
+    """Normalised, as the author capitalised it."""
+    source: str
+    """As the engine sees it: ``text``, unless that is in capitals."""
+    parts: tuple[str, ...]
+    """``source``, or what it was split into to fit."""
+    hard_split: bool
+    verbatim: tuple[str, ...]
+    """Words that must be in the target as they are."""
+    translations: list[Translation] = field(default_factory=list)
+    target: str = ""
+    terms: tuple[Applied, ...] = ()
+    notes: list[ArticleWarning] = field(default_factory=list)
+    _checked: dict[str, list[ArticleWarning]] = field(default_factory=dict)
+
+    @property
+    def reached_limit(self) -> bool:
+        return any(translation.reached_limit for translation in self.translations)
+
+    def finish(self, hypothesis: str) -> str:
+        """A hypothesis of the engine in English typography."""
+        return polish(self.source, hypothesis, self.verbatim)
+
+    def accept(self, translations: Sequence[Translation]) -> None:
+        """Take these translations of the parts."""
+        self.translations = list(translations)
+        targets = [translation.text for translation in translations]
+        joined = map(unended, self.parts[:-1], targets)
+        self.target = self.finish(" ".join([*joined, targets[-1]]))
+
+    def check(self, target: str) -> list[ArticleWarning]:
+        """What the guard says of ``target``; each is checked once."""
+        if target not in self._checked:
+            self._checked[target] = guard.check(self.source, target)
+        return self._checked[target]
+
+    def faults(self, target: str) -> set[str]:
+        """What makes ``target`` fail: codes of hard warnings, and words missing that must stand."""
+        codes = {w.code for w in self.check(target) if w.code.severity is Severity.HARD}
+        return codes | {words for words in self.verbatim if words not in target}
+
+    def place(
+        self, occurrences: Sequence[Occurrence], target: str, renderings: Mapping[str, str]
+    ) -> bool:
+        """Put the terms into ``target`` and take that if more of them hold; whether all do."""
+        placed = place(occurrences, target, renderings)
+        better = len(placed.spans) > len(self.terms)
+        if better and not self.faults(placed.target) - self.faults(self.target):
+            self.target, self.terms = placed.target, placed.spans
+        return len(self.terms) == len(occurrences)
+
+    def note_missing(self, occurrences: Sequence[Occurrence]) -> None:
+        """Say which terms could not be put in."""
+        held = {term.term for term in self.terms}
+        missing = dict.fromkeys(o.term for o in occurrences if o.term not in held)
+        if missing:
+            self.notes.append(ArticleWarning(WarningCode.GLOSSARY_UNAPPLIED, ", ".join(missing)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What becomes of one sentence: ``prefix``, the target of its segment, ``suffix``.
+
+    Without a segment there is nothing to translate.
+    """
+
+    prefix: str = ""
+    suffix: str = ""
+    segment: _Segment | None = None
+    capitals: bool = False
+    warnings: tuple[ArticleWarning, ...] = ()
+    kept: bool = False
+
+
+class FaithfulTranslator:
+    """Translates the sentences of articles with every check and repair; thread-safe.
+
+    An article's result depends on that article alone, whatever else is translated with it.
+
+    Args:
+        translator: the engine.
+        identifier: finds sentences that are English already.
+    """
+
+    def __init__(self, translator: Translator, identifier: LanguageIdentifier) -> None:
+        self._translator = translator
+        self._identifier = identifier
+
+    def translate(
+        self,
+        articles: Sequence[Sequence[Source]],
+        *,
+        glossary: Glossary,
+        checkpoint: Checkpoint,
+    ) -> Work:
+        """Translate every sentence of every article.
+
+        Args:
+            articles: the sentences of each article.
+            glossary: terms that must hold.
+            checkpoint: see :data:`Checkpoint`.
+
+        Raises:
+            InferenceError: the engine failed.
+            ServiceError: whatever ``checkpoint`` raises.
+        """
+        plans: list[list[_Plan]] = []
+        groups: list[list[_Segment]] = []
+        for article in articles:
+            segments: dict[tuple[str, tuple[str, ...]], _Segment] = {}
+            plans.append([self._plan(source, segments) for source in article])
+            groups.append(list(segments.values()))
+        everything = [segment for group in groups for segment in group]
+        parts = list(dict.fromkeys(part for segment in everything for part in segment.parts))
+        made = dict(zip(parts, self._decode(parts, checkpoint), strict=True))
+        for segment in everything:
+            segment.accept([made[part] for part in segment.parts])
+
+        def go_on() -> None:
+            checkpoint(len(parts), len(parts))
+
+        decodes = self._repair(groups, [len(article) for article in articles], go_on)
+        for group in groups:
+            _unify(group)
+        decodes = [
+            before + after
+            for before, after in zip(decodes, self._apply(glossary, groups, go_on), strict=True)
+        ]
+        return Work([[_result(plan) for plan in article] for article in plans], decodes)
+
+    def phrases(self, texts: Iterable[str], go_on: Callable[[], None]) -> dict[str, str]:
+        """Translations of short texts on their own, unchecked; those that do not fit are left out.
+
+        Args:
+            texts: words of a sentence.
+            go_on: called before every batch; raises to end the work.
+        """
+        wanted = [text for text in dict.fromkeys(texts) if self._translator.fits(normalize(text))]
+        made = self._decode([normalize(text) for text in wanted], lambda _done, _total: go_on())
+        return {
+            text: polish(normalize(text), translation.text)
+            for text, translation in zip(wanted, made, strict=True)
+        }
+
+    def _plan(self, source: Source, segments: dict[tuple[str, tuple[str, ...]], _Segment]) -> _Plan:
+        """What is to be done with a sentence; a new text to translate is added to ``segments``."""
+        sentence = source.sentence
+        if not source.kind.translatable:
+            return _Plan(remove_invisible(sentence.text), kept=True)
+        text = normalize(sentence.text)
+        if self._is_english(text, in_english=source.in_english):
+            warning = ArticleWarning(WarningCode.ALREADY_ENGLISH)
+            warnings = () if source.in_english else (warning,)
+            return _Plan(remove_invisible(sentence.text), warnings=warnings, kept=True)
+        framed = frame(text, source.kind)
+        capitals = is_capitals(framed.core)
+        if not any(map(str.isalpha, framed.core)):
+            return _Plan(f"{framed.prefix}{framed.core}{framed.suffix}")
+        quotes = self._identifier.english_quotes(framed.core)
+        verbatim = _verbatim(sentence, framed.core, quotes)
+        segment = segments.get((framed.core, verbatim))
+        if segment is None:
+            segment = self._segment(framed.core, verbatim, capitals=capitals)
+            segment.notes += [
+                ArticleWarning(WarningCode.ALREADY_ENGLISH, quote) for quote in quotes[:1]
+            ]
+            segments[framed.core, verbatim] = segment
+        return _Plan(framed.prefix, framed.suffix, segment, capitals)
+
+    def _is_english(self, text: str, *, in_english: bool) -> bool:
+        if not in_english:
+            return self._identifier.is_english(text)
+        return not self._identifier.identify(text).is_surely("nl")
+
+    def _segment(self, core: str, verbatim: tuple[str, ...], *, capitals: bool) -> _Segment:
+        seen = sentence_case(core) if capitals else core
+        if self._translator.fits(seen):
+            return _Segment(core, seen, (seen,), hard_split=False, verbatim=verbatim)
+        parts, hard_split = split_to_fit(seen, self._translator.fits)
+        return _Segment(core, seen, tuple(parts), hard_split, verbatim)
+
+    def _decode(self, parts: Sequence[str], checkpoint: Checkpoint) -> list[Translation]:
+        """Translations of all parts, a checkpoint before every batch."""
+        translations: list[Translation] = []
+        for start in range(0, len(parts), CHECKPOINT_SENTENCES):
+            checkpoint(start, len(parts))
+            translations += self._translator.translate(parts[start : start + CHECKPOINT_SENTENCES])
+        if len(translations) != len(parts):
+            raise InferenceError("the translation engine returned another number of sentences")
+        return translations
+
+    def _repair(
+        self,
+        groups: Sequence[Sequence[_Segment]],
+        sentences: Sequence[int],
+        go_on: Callable[[], None],
+    ) -> list[int]:
+        """Replace translations that fail by others that pass; returns extra decodes per article."""
+        owners: list[int] = []
+        failing: list[_Segment] = []
+        for article, group in enumerate(groups):
+            for segment in group:
+                # Parts of a long sentence are judged together and can't be replaced together.
+                fails = segment.reached_limit or segment.faults(segment.target)
+                if len(segment.parts) == 1 and fails:
+                    owners.append(article)
+                    failing.append(segment)
+        budgets = [max(1, int(REPAIRED_SHARE * count)) for count in sentences]
+
+        def may_decode(index: int) -> bool:
+            budgets[owners[index]] -= 1
+            return budgets[owners[index]] >= 0
+
+        outcomes = repair(
+            self._translator,
+            [
+                Failure(one.source, one.translations[0], one.verbatim, _judge(one))
+                for one in failing
+            ],
+            may_decode=may_decode,
+            checkpoint=go_on,
+        )
+        decodes = [0] * len(groups)
+        for article, segment, outcome in zip(owners, failing, outcomes, strict=True):
+            decodes[article] += outcome.decodes
+            if outcome.translation is not None:
+                failed = sorted(segment.faults(segment.target)) or [WarningCode.LENGTH_LIMIT]
+                segment.accept([outcome.translation])
+                segment.notes.append(ArticleWarning(WarningCode.REPAIRED, ", ".join(failed)))
+        return decodes
+
+    def _apply(
+        self,
+        glossary: Glossary,
+        groups: Sequence[Sequence[_Segment]],
+        go_on: Callable[[], None],
+    ) -> list[int]:
+        """Put the glossary's terms into the targets; returns extra decodes per article."""
+        if not glossary.terms:
+            return [0] * len(groups)
+        lacking: list[list[_Lacking]] = []
+        for group in groups:
+            found = [(segment, glossary.find(segment.text)) for segment in group]
+            lacking.append(
+                [
+                    _Lacking(segment, occurrences)
+                    for segment, occurrences in found
+                    if not segment.place(occurrences, segment.target, {})
+                ]
+            )
+        # What the model makes of a term alone is often what stands in the sentence in its place.
+        terms = {item.term for group in lacking for one in group for item in one.occurrences}
+        renderings = self.phrases(sorted(terms), go_on)
+        still = [
+            [
+                one
+                for one in group
+                if not one.segment.place(one.occurrences, one.segment.target, renderings)
+            ]
+            for group in lacking
+        ]
+        # Models mostly copy English words that stand in the Dutch sentence.
+        inline = self.phrases((one.inline for group in still for one in group), go_on)
+        for one in (one for group in still for one in group):
+            target = inline.get(one.inline)
+            if target is None or not one.segment.place(one.occurrences, target, renderings):
+                one.segment.note_missing(one.occurrences)
+        return [
+            len({item.term for one in group for item in one.occurrences}) + len(rest)
+            for group, rest in zip(lacking, still, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """A segment whose target lacks terms of the glossary that its source has."""
+
+    segment: _Segment
+    occurrences: list[Occurrence]
+
+    @property
+    def inline(self) -> str:
+        """The source with the English terms in place of the Dutch ones."""
+        return substitute(self.segment.source, self.occurrences)
+
+
+def _judge(segment: _Segment) -> Callable[[Translation], bool]:
+    """Whether a translation of the whole segment passes every hard check."""
+
+    def passes(translation: Translation) -> bool:
+        return not translation.reached_limit and not segment.faults(
+            segment.finish(translation.text)
+        )
+
+    return passes
+
+
+def _verbatim(sentence: Sentence, core: str, quotes: Sequence[str]) -> tuple[str, ...]:
+    """Words of ``core`` that must come out as they are: code, English quotations, addresses."""
+    code = [
+        normalize(sentence.text[markup.start : markup.end])
+        for markup in sentence.markup
+        if markup.verbatim is not None
+    ]
+    return tuple(
+        words for words in dict.fromkeys([*code, *quotes, *addresses(core)]) if words in core
+    )
+
+
+def _unify(segments: Sequence[_Segment]) -> None:
+    """Give each name one spelling throughout an article."""
+    changed = unify_names(
+        [segment.source for segment in segments], [segment.target for segment in segments]
+    )
+    for index, target in changed.items():
+        segment = segments[index]
+        if segment.faults(target) <= segment.faults(segment.target):
+            segment.target = target
+
+
+def _result(plan: _Plan) -> TranslatedSentence:
+    segment = plan.segment
+    if segment is None:
+        return TranslatedSentence(plan.prefix, warnings=plan.warnings, kept=plan.kept)
+    warnings = list(segment.check(segment.target))
+    if segment.reached_limit:
+        warnings.append(ArticleWarning(WarningCode.LENGTH_LIMIT))
+    if segment.hard_split:
+        warnings.append(ArticleWarning(WarningCode.HARD_SPLIT))
+    target = to_capitals(segment.target) if plan.capitals else segment.target
+    translations = segment.translations
+    return TranslatedSentence(
+        target=f"{plan.prefix}{target}{plan.suffix}",
+        score=sum(translation.score for translation in translations) / len(translations),
+        warnings=(*warnings, *segment.notes),
+        terms=tuple(
+            replace(term, start=term.start + len(plan.prefix), end=term.end + len(plan.prefix))
+            for term in segment.terms
+        ),
+        source_tokens=sum(translation.source_tokens for translation in translations),
+        target_tokens=sum(translation.target_tokens for translation in translations),
+    )
