@@ -44,11 +44,12 @@ def show(answer: dict) -> None:
     for bullet in answer["summary"]["bullets"]:
         print(f"  * {bullet['text']} [{', '.join(bullet['sources'])}]")
     model = answer["models"]["translation"]
+    warnings = [warning["code"] for warning in answer["warnings"]]
     print(
         f"\n{answer['usage']['sentences']} sentences by {model['card']} ({model['engine']}) in "
-        f"{answer['timing_ms']['total']} ms; warnings: {', '.join(answer['warnings']) or 'none'}"
+        f"{answer['timing_ms']['total']} ms; warnings: {', '.join(warnings) or 'none'}"
     )
-    if "demo_model" in answer["warnings"]:
+    if "demo_model" in warnings:
         print(
             "The demo model knows only the articles in seeds/. For real articles:\n"
             "  kortom models pull opus-mt-nl-en && kortom serve"

@@ -16,7 +16,7 @@ from service.api import docs, problems, schemas
 from service.api.protocol import ProblemProtocol
 from service.api.routes import create_router
 from service.article.language import LanguageIdentifier
-from service.article.warnings import WarningCode
+from service.article.warnings import ArticleWarning, WarningCode
 from service.errors import InferenceError, StartupError, one_line
 from service.models.card import ModelCard, load_card, load_cards
 from service.models.profiles import PROFILES
@@ -27,6 +27,7 @@ from service.settings import Settings
 from service.summarization.extractive import ExtractiveSummarizer
 from service.summarization.summarizer import Summarizer
 from service.translation.decoding import Decoding
+from service.translation.glossary import load_glossary
 from service.translation.translator import Translator
 
 
@@ -193,7 +194,9 @@ def load_pipeline(
         translator,
         summarizer,
         LanguageIdentifier(),
-        notices=[WarningCode.DEMO_MODEL] if card.bundled else [],
+        glossary=load_glossary(settings.glossary) if settings.glossary else None,
+        max_characters=settings.max_article_characters,
+        notices=[ArticleWarning(WarningCode.DEMO_MODEL)] if card.bundled else [],
     )
     models = schemas.ServedModels(
         translation=schemas.ServedModel(

@@ -1,8 +1,9 @@
 """A translated article as Markdown for people: bullets on top, Dutch and English side by side."""
 
 import re
+from collections.abc import Sequence
 
-from service.api.schemas import ArticleAnswer
+from service.api.schemas import ArticleAnswer, WarningAnswer
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 
@@ -17,7 +18,7 @@ def side_by_side(answer: ArticleAnswer) -> str:
     lines += ["", "| | Dutch | English |", "|---|---|---|"]
     for block in answer.translation.blocks or []:
         for sentence in block.sentences:
-            notes = f" ⚠ {', '.join(sentence.warnings)}" if sentence.warnings else ""
+            notes = f" ⚠ {_codes(sentence.warnings)}" if sentence.warnings else ""
             lines.append(
                 f"| {sentence.id} | {_cell(sentence.source)} | {_cell(sentence.target)}{notes} |"
             )
@@ -25,8 +26,12 @@ def side_by_side(answer: ArticleAnswer) -> str:
     if lines[-1] == "| | | |":
         lines.pop()
     if answer.warnings:
-        lines += ["", f"Warnings: {', '.join(answer.warnings)}"]
+        lines += ["", f"Warnings: {_codes(answer.warnings)}"]
     return "\n".join(lines).strip()
+
+
+def _codes(warnings: Sequence[WarningAnswer]) -> str:
+    return ", ".join(warning.code for warning in warnings)
 
 
 def _cell(text: str) -> str:

@@ -57,7 +57,7 @@ def test_standard_input_is_translated_to_the_answer_of_the_api(
 ) -> None:
     done = kortom("translate", "--json", *DEMO, env=environment, stdin=SAMPLE.read_bytes())
     answer = json.loads(done.stdout)
-    assert answer["warnings"] == ["demo_model"]
+    assert [warning["code"] for warning in answer["warnings"]] == ["demo_model"]
     assert answer["usage"]["sentences"] == 20
     assert len(answer["summary"]["bullets"]) == 3
 

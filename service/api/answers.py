@@ -1,10 +1,11 @@
 """What the pipeline made, in the shapes of the native API; also what the CLI prints."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 
 from service.api import schemas
 from service.article.language import DetectedLanguage
-from service.article.warnings import WarningCode
+from service.article.warnings import ArticleWarning
 from service.pipeline import Summary, TranslatedArticle, TranslatedDocument, Usage
 from service.summarization.summarizer import Bullet
 
@@ -22,6 +23,9 @@ def article(
     return schemas.ArticleAnswer(
         id=request_id,
         title=translated.title.target.text if translated.title else None,
+        page=None
+        if translated.page is None
+        else schemas.PageAnswer(**dataclasses.asdict(translated.page)),
         language=_language(translated.language),
         translation=schemas.TranslationAnswer(
             text=translated.body.target.text,
@@ -30,7 +34,7 @@ def article(
         summary=None
         if translated.bullets is None
         else _bullets(models.summarization.engine, translated.bullets),
-        warnings=list(translated.warnings),
+        warnings=_warnings(translated.warnings),
         models=models,
         usage=_usage(translated.usage),
         timing_ms=schemas.TimingAnswer(
@@ -44,7 +48,7 @@ def article(
 
 def texts(
     documents: Sequence[TranslatedDocument],
-    warnings: Sequence[WarningCode],
+    warnings: Sequence[ArticleWarning],
     *,
     request_id: str,
     models: schemas.ServedModels,
@@ -55,11 +59,13 @@ def texts(
         translations=[
             schemas.TranslatedText(
                 text=document.target.text,
-                warnings=list(dict.fromkeys(w for s in document.sentences for w in s.warnings)),
+                warnings=_warnings(
+                    dict.fromkeys(w for s in document.sentences for w in s.warnings)
+                ),
             )
             for document in documents
         ],
-        warnings=list(warnings),
+        warnings=_warnings(warnings),
         models=models,
         usage=_usage(sum((document.usage for document in documents), Usage())),
     )
@@ -81,10 +87,19 @@ def summary(
             for sentence in made.document.sentences()
             if sentence.id in named
         ],
-        warnings=list(made.warnings),
+        warnings=_warnings(made.warnings),
         models=models,
         usage=_usage(made.usage),
     )
+
+
+def _warnings(warnings: Iterable[ArticleWarning]) -> list[schemas.WarningAnswer]:
+    return [
+        schemas.WarningAnswer(
+            code=warning.code, severity=warning.code.severity, evidence=warning.evidence
+        )
+        for warning in warnings
+    ]
 
 
 def _language(language: DetectedLanguage) -> schemas.Language:
@@ -104,7 +119,11 @@ def _blocks(document: TranslatedDocument) -> list[schemas.AlignedBlock]:
                     source=sentence.text,
                     target=result.target,
                     score=result.score,
-                    warnings=list(result.warnings),
+                    warnings=_warnings(result.warnings),
+                    terms=[
+                        schemas.AppliedTerm(term=term.term, start=term.start, end=term.end)
+                        for term in result.terms
+                    ],
                 )
                 for sentence, result in zip(block.sentences, translated, strict=False)
             ],
@@ -129,9 +148,4 @@ def _bullets(method: str, bullets: list[Bullet]) -> schemas.SummaryAnswer:
 
 
 def _usage(usage: Usage) -> schemas.UsageAnswer:
-    return schemas.UsageAnswer(
-        characters=usage.characters,
-        sentences=usage.sentences,
-        source_tokens=usage.source_tokens,
-        target_tokens=usage.target_tokens,
-    )
+    return schemas.UsageAnswer(**dataclasses.asdict(usage))

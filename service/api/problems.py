@@ -34,7 +34,7 @@ MAX_HEADER_BYTES = 16_384
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MAX_LOC_CHARACTERS = 80
 _FIELD_CODES = {"extra_forbidden": "unknown_field", "string_unicode": "invalid_unicode"}
-_OWN_CODES = {"text_empty", "invalid_unicode"}
+_OWN_CODES = {"text_empty", "invalid_unicode", "glossary_invalid"}
 
 
 class ProblemResponse(Response):

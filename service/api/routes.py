@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -11,10 +11,12 @@ from service import __version__
 from service.api import answers, schemas
 from service.api.body import JSONRoute
 from service.api.schemas import problem_responses
-from service.errors import ContentTooLarge
+from service.article.document import Format
+from service.errors import ContentTooLarge, InvalidRequest
 from service.pipeline import ArticlePipeline, Summary, TranslatedArticle
 from service.serving.workers import Work, Workers
 from service.settings import Settings
+from service.translation.glossary import Glossary
 
 _WORK_ERRORS = problem_responses(400, 408, 413, 415, 422, 500, 503, 504)
 
@@ -37,26 +39,22 @@ def create_router(
     """
     router = APIRouter(route_class=JSONRoute)
 
-    def check_length(texts: Iterable[tuple[str, str]]) -> None:
-        for name, text in texts:
-            if len(text) > settings.max_article_characters:
-                raise ContentTooLarge(
-                    f"{name} has {len(text)} characters; at most "
-                    f"{settings.max_article_characters} are taken"
-                )
-
     @router.post("/v1/articles", responses=_WORK_ERRORS, tags=["articles"])
     async def translate_article(
         request: Request, article: schemas.ArticleRequest
     ) -> schemas.ArticleAnswer:
         """Translate a Dutch article and sum it up in bullets that name their source sentences."""
-        check_length([("text", article.text)])
+        format, text = _content(article)
         start = time.perf_counter()
 
         def run(work: Work) -> tuple[TranslatedArticle, float]:
             translated = pipeline.translate_article(
-                article.text,
+                text,
+                format=format,
+                main_text=article.main_text,
                 title=article.title,
+                source_language=article.source_language,
+                glossary=Glossary.of(article.glossary),
                 bullets=article.summary.bullets if article.summary else None,
                 checkpoint=work.checkpoint,
             )
@@ -86,9 +84,13 @@ def create_router(
                 f"{len(batch.texts)} texts; at most {settings.max_texts_per_request} are taken",
                 code="too_many_texts",
             )
-        check_length((f"texts.{index}", text) for index, text in enumerate(batch.texts))
         documents, warnings = await workers.run(
-            lambda work: pipeline.translate_texts(batch.texts, checkpoint=work.checkpoint),
+            lambda work: pipeline.translate_texts(
+                batch.texts,
+                format=Format(batch.format),
+                glossary=Glossary.of(batch.glossary),
+                checkpoint=work.checkpoint,
+            ),
             disconnected=_disconnected(request),
             deadline_seconds=_seconds(batch.deadline_ms),
         )
@@ -101,7 +103,6 @@ def create_router(
         request: Request, text: schemas.SummarizeRequest
     ) -> schemas.SummarizeAnswer:
         """Sum up an English or Dutch text in bullets that name their source sentences."""
-        check_length([("text", text.text)])
 
         def run(work: Work) -> Summary:
             return pipeline.summarize(
@@ -160,6 +161,23 @@ def _disconnected(request: Request) -> Callable[[], Awaitable[None]]:
             await asyncio.sleep(0)
 
     return wait
+
+
+def _content(article: schemas.ArticleRequest) -> tuple[Format, str]:
+    """The one field that holds the article."""
+    given = [
+        (format, text)
+        for format, text in (
+            (Format.TEXT, article.text),
+            (Format.HTML, article.html),
+            (Format.MARKDOWN, article.markdown),
+        )
+        if text is not None
+    ]
+    if len(given) != 1:
+        detail = "text: exactly one of text, html and markdown must hold the article"
+        raise InvalidRequest(detail, errors=[{"loc": "text", "code": "one_of", "detail": detail}])
+    return given[0]
 
 
 def _seconds(milliseconds: int | None) -> float | None:

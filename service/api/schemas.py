@@ -7,7 +7,9 @@ from pydantic_core import PydanticCustomError
 
 from service.article.document import BlockKind
 from service.article.normalization import is_blank
-from service.article.warnings import WarningCode
+from service.article.warnings import Severity, WarningCode
+from service.errors import InvalidRequest
+from service.translation.glossary import Glossary
 
 MAX_TITLE_CHARACTERS = 1_000
 MAX_BULLETS = 10
@@ -49,15 +51,36 @@ class SummaryOptions(_Request):
 DeadlineMs = Annotated[int, Field(ge=1, le=MAX_DEADLINE_MS)]
 
 
-class ArticleRequest(_Request):
-    """A Dutch article to translate and sum up."""
+def _glossary(terms: dict[str, str]) -> dict[str, str]:
+    try:
+        Glossary.of(terms)
+    except InvalidRequest as error:
+        raise PydanticCustomError(
+            "glossary_invalid", "{detail}", {"detail": error.detail}
+        ) from None
+    return terms
 
-    text: Text
+
+GlossaryTerms = Annotated[dict[str, str], AfterValidator(_glossary)]
+
+
+class ArticleRequest(_Request):
+    """A Dutch article to translate and sum up: exactly one of text, html and markdown."""
+
+    text: Text | None = None
     """The article as plain text; blank lines separate paragraphs."""
+    html: Text | None = None
+    """The article as HTML: a fragment, or a whole page, of which the main text is taken."""
+    markdown: Text | None = None
+    """The article as Markdown (CommonMark with tables and strikethrough)."""
+    main_text: bool = True
+    """Of a whole web page only the article (needs kortom[web]); false translates all of it."""
     title: Title | None = None
     """Its headline; translated on its own, never a bullet."""
-    source_language: Literal["nl"] = "nl"
-    """Language of the text."""
+    source_language: Literal["nl", "auto"] = "nl"
+    """Language of the text; auto refuses what is clearly neither Dutch nor English."""
+    glossary: GlossaryTerms = Field(default_factory=dict)
+    """Dutch terms with the English ones that must stand for them."""
     summary: SummaryOptions | None = Field(default_factory=SummaryOptions)
     """Summary options, or null for no summary."""
     alignment: bool = True
@@ -82,7 +105,11 @@ class TranslateRequest(_Request):
     """Texts to translate, each on its own."""
 
     texts: Annotated[list[Text], Field(min_length=1), FailFast()]
-    """Plain texts; the answer has one translation per text, in the same order."""
+    """The texts; the answer has one translation per text, in the same order."""
+    format: Literal["text", "html", "markdown"] = "text"
+    """How all of them are written."""
+    glossary: GlossaryTerms = Field(default_factory=dict)
+    """Dutch terms with the English ones that must stand for them."""
     deadline_ms: DeadlineMs | None = None
     """What is not ready after this many milliseconds is answered 504."""
 
@@ -112,6 +139,17 @@ class SummarizeRequest(_Request):
     )
 
 
+class WarningAnswer(_Answer):
+    """Something to know about a sentence, a bullet or the whole answer."""
+
+    code: WarningCode
+    """Stable code; the README explains each."""
+    severity: Severity
+    """hard: probably wrong; soft: worth a look; notice: how the answer was made."""
+    evidence: str
+    """The words, numbers or markup that it rests on; may be empty."""
+
+
 class Language(_Answer):
     """The language that the text looks to be in."""
 
@@ -121,23 +159,36 @@ class Language(_Answer):
     """Between 0 and 1."""
 
 
+class AppliedTerm(_Answer):
+    """Where a term of the glossary stands."""
+
+    term: str
+    """The Dutch term, as in the glossary."""
+    start: int
+    """First code point of the English term in the sentence's target."""
+    end: int
+    """One past its last."""
+
+
 class AlignedSentence(_Answer):
     """One sentence, source and target."""
 
     id: str
     """s1, s2, … in document order."""
     start: int
-    """First code point of the sentence in the submitted text."""
+    """First code point of the sentence in the submitted text, or in page.html."""
     end: int
     """One past its last code point."""
     source: str
-    """The sentence as submitted."""
+    """What a reader reads of the sentence: without markup and entities."""
     target: str
-    """Its English translation."""
+    """Its English translation, likewise."""
     score: float | None
     """Mean log-probability of the target tokens; null where nothing was translated."""
-    warnings: list[WarningCode]
+    warnings: list[WarningAnswer]
     """What the guard found."""
+    terms: list[AppliedTerm]
+    """Terms of the glossary in target."""
 
 
 class AlignedBlock(_Answer):
@@ -167,7 +218,7 @@ class BulletAnswer(_Answer):
     """Ids of the sentences that it rests on."""
     support: float
     """Between 0 and 1: how far those sentences carry it."""
-    warnings: list[WarningCode]
+    warnings: list[WarningAnswer]
     """What was found about it."""
 
 
@@ -211,6 +262,8 @@ class UsageAnswer(_Answer):
     """Tokens given to the model."""
     target_tokens: int
     """Tokens that it made."""
+    extra_decodes: int
+    """Sentences and phrases translated again: repairs, glossary, words of inline markup."""
 
 
 class TimingAnswer(_Answer):
@@ -226,20 +279,35 @@ class TimingAnswer(_Answer):
     """From acceptance to answer."""
 
 
+class PageAnswer(_Answer):
+    """What was taken from a web page."""
+
+    html: str
+    """Its main text, in Dutch; the sentences' offsets point into it."""
+    title: str | None
+    """Its title, in Dutch."""
+    author: str | None
+    """Who wrote it."""
+    date: str | None
+    """When it was published, as YYYY-MM-DD."""
+
+
 class ArticleAnswer(_Answer):
     """A translated article."""
 
     id: str
     """The request id."""
     title: str | None
-    """The translated headline; null when none was sent."""
+    """The translated headline; null when none was sent and the page has none."""
+    page: PageAnswer | None
+    """Main text and metadata of a web page; null when none was submitted or told apart."""
     language: Language
     """Language of the text."""
     translation: TranslationAnswer
     """The English text."""
     summary: SummaryAnswer | None
     """The bullets; null when none were asked for."""
-    warnings: list[WarningCode]
+    warnings: list[WarningAnswer]
     """Warnings about the whole answer."""
     models: ServedModels
     """What made it."""
@@ -254,7 +322,7 @@ class TranslatedText(_Answer):
 
     text: str
     """The English text, in the structure of the source."""
-    warnings: list[WarningCode]
+    warnings: list[WarningAnswer]
     """What the guard found in any of its sentences."""
 
 
@@ -265,7 +333,7 @@ class TranslateAnswer(_Answer):
     """The request id."""
     translations: list[TranslatedText]
     """One per text."""
-    warnings: list[WarningCode]
+    warnings: list[WarningAnswer]
     """Warnings about the whole answer."""
     models: ServedModels
     """What made it."""
@@ -297,7 +365,7 @@ class SummarizeAnswer(_Answer):
     """The bullets."""
     sources: list[SummarySource]
     """The sentences that the bullets name."""
-    warnings: list[WarningCode]
+    warnings: list[WarningAnswer]
     """Warnings about the whole answer."""
     models: ServedModels
     """What made it."""

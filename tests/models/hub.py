@@ -131,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(
         self,
-        format: str,  # noqa: A002 - the name of the overridden parameter
+        format: str,
         *args: object,
     ) -> None:
         pass
