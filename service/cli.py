@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from service import __version__
+from service.article.document import Format
+from service.article.files import open_docx, read_document
 from service.article.normalization import is_blank
 from service.errors import ContentTooLarge, InvalidRequest, ServiceError, one_line
 from service.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 
 if TYPE_CHECKING:
-    from service.api.schemas import ArticleAnswer
+    from service.api.schemas import ArticleAnswer, WarningAnswer
+    from service.article.files.docx_translation import DocxDocument
+    from service.pipeline import ArticlePipeline
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -26,8 +30,8 @@ EXIT_BROKEN_PIPE = 141
 """128 + SIGINT and 128 + SIGPIPE, as a shell reports them."""
 
 _TRANSLATE_SETTINGS = (
-    "profile", "models_dir", "cards_dir", "engine", "device", "beam_size", "inter_threads",
-    "intra_threads", "max_article_characters", "log_level",
+    "profile", "models_dir", "cards_dir", "engine", "device", "beam_size", "glossary",
+    "inter_threads", "intra_threads", "max_article_characters", "log_level",
 )  # fmt: skip
 
 
@@ -68,7 +72,7 @@ def _discard_output() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from service.evaluation import benchmark
+    from service.evaluation import benchmark, fidelity
     from service.models import commands
 
     parser = argparse.ArgumentParser(
@@ -94,10 +98,27 @@ def _parser() -> argparse.ArgumentParser:
         "translate",
         help="translate one article here and now",
         description="Translate a Dutch article without a server: the English text and its "
-        "bullets, or --json as POST /v1/articles answers, or --markdown side by side.",
+        "bullets, or --json as POST /v1/articles answers, or --markdown side by side. Documents "
+        "(.docx, .odt, .epub, .pdf) come out as Markdown.",
     )
     translate.add_argument(
-        "file", nargs="?", default="-", metavar="FILE", help="UTF-8 text; - for standard input"
+        "file",
+        nargs="?",
+        default="-",
+        metavar="FILE",
+        help="text, Markdown, HTML, .docx, .odt, .epub or .pdf; - for UTF-8 on standard input",
+    )
+    translate.add_argument(
+        "--format",
+        choices=("auto", *Format),
+        default="auto",
+        help="how the text is written; auto: by the file's suffix",
+    )
+    translate.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE.docx",
+        help="of a .docx file, write the translation with its styles here, and print only bullets",
     )
     shape = translate.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print the whole answer as JSON")
@@ -110,6 +131,11 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser(subparsers)
     benchmark.add_parser(subparsers)
+    fidelity.add_parser(
+        subparsers,
+        add_settings=lambda evaluate: _add_settings(evaluate, _TRANSLATE_SETTINGS),
+        load=_load,
+    )
     return parser
 
 
@@ -158,6 +184,12 @@ def _serve(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _load(options: argparse.Namespace) -> "ArticlePipeline":
+    from service.app import load_pipeline
+
+    return load_pipeline(_settings(options)).pipeline
+
+
 def _translate(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
@@ -166,10 +198,12 @@ def _translate(options: argparse.Namespace) -> int:
     from service.markdown import side_by_side
 
     settings = _settings(options)
-    text = _read(options.file)
+    document = _docx(options.file, options.output) if options.output else None
+    text, format_ = (document.html, Format.HTML) if document else _article(options)
     if is_blank(text):
         raise InvalidRequest("the article holds no visible text", code="text_empty")
-    if len(text) > settings.max_article_characters:
+    # Of other formats, only the pipeline knows what a reader reads.
+    if format_ is Format.TEXT and len(text) > settings.max_article_characters:
         raise ContentTooLarge(
             f"the article has {len(text)} characters; at most "
             f"{settings.max_article_characters} are taken (--max-article-characters)"
@@ -183,8 +217,14 @@ def _translate(options: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         article = loaded.pipeline.translate_article(
-            text, bullets=options.bullets or None, checkpoint=show
+            text,
+            format=format_,
+            main_text=document is None,
+            bullets=options.bullets or None,
+            checkpoint=show,
         )
+    if document:
+        _write(options.output, document.render(article.body.target.text))
     answer = answers.article(
         article,
         request_id=uuid.uuid4().hex,
@@ -200,7 +240,8 @@ def _translate(options: argparse.Namespace) -> int:
     else:
         for line in _warnings(answer):
             print(f"warning: {line}", file=sys.stderr)
-        print(answer.translation.text.strip())
+        if document is None:
+            print(answer.translation.text.strip())
         for bullet in answer.summary.bullets if answer.summary else []:
             print(f"\n* {bullet.text} [{', '.join(bullet.sources)}]", end="")
         print()
@@ -209,23 +250,61 @@ def _translate(options: argparse.Namespace) -> int:
 
 def _warnings(answer: "ArticleAnswer") -> Iterator[str]:
     """The warnings of an answer, those of sentences after the sentence's id."""
-    yield from answer.warnings
+    yield from (_line(warning) for warning in answer.warnings)
     for block in answer.translation.blocks or []:
         for sentence in block.sentences:
-            yield from (f"{sentence.id}: {warning}" for warning in sentence.warnings)
+            yield from (f"{sentence.id}: {_line(warning)}" for warning in sentence.warnings)
 
 
-def _read(name: str) -> str:
-    """The UTF-8 text of a file, or of standard input for ``-``."""
+def _line(warning: "WarningAnswer") -> str:
+    return f"{warning.code} ({warning.evidence})" if warning.evidence else warning.code
+
+
+def _article(options: argparse.Namespace) -> tuple[str, Format]:
+    """The text of the file or of standard input, and how it is written."""
+    data = _read(options.file)
+    format_ = Format.TEXT
+    if options.file != "-":
+        text, format_ = read_document(options.file, data)
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InvalidRequest(f"-: not UTF-8 at byte {error.start}") from None
+    return text, format_ if options.format == "auto" else Format(options.format)
+
+
+def _docx(name: str, output: Path) -> "DocxDocument":
+    """The .docx file to write again as ``output``; refuses what can't be written in the end."""
+    if Path(name).suffix.lower() != ".docx" or output.suffix.lower() != ".docx":
+        raise InvalidRequest("--output writes a .docx file from a .docx file, nothing else")
+    if output.exists() and Path(name).exists() and output.samefile(name):
+        raise InvalidRequest(f"{output}: this is the file to translate")
+    if not output.parent.is_dir():
+        raise InvalidRequest(f"{output.parent}: no such directory")
+    return open_docx(name, _read(name))
+
+
+def _read(name: str) -> bytes:
+    """The bytes of a file, or of standard input for ``-``."""
     if name == "-" and sys.stdin is None:
         raise InvalidRequest("standard input is closed")
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return data.decode("utf-8-sig")
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise InvalidRequest(f"{name}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(f"{name}: not UTF-8 at byte {error.start}") from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a whole file or none."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        raise InvalidRequest(f"{path}: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

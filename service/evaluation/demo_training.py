@@ -31,7 +31,6 @@ import torch
 from tqdm import tqdm
 from transformers import GenerationConfig, MarianConfig, MarianMTModel
 
-from service.article.normalization import normalize
 from service.errors import ModelError
 from service.evaluation.seeds import SeedArticle, SeedError, load_seeds
 from service.models.card import load_card
@@ -280,7 +279,7 @@ def count_exact(
 
     Args:
         directory: an installed model.
-        pairs: (normalised source, reference).
+        pairs: as ``SeedArticle.engine_pairs`` gives them.
         vocabulary: of the model.
 
     Returns:
@@ -360,9 +359,7 @@ def make(articles: Sequence[SeedArticle], directory: Path) -> dict[str, int]:
     torch.manual_seed(SEED)
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
-    pairs = [
-        (normalize(dutch), english) for article in articles for dutch, english in article.pairs()
-    ]
+    pairs = [pair for article in articles for pair in article.engine_pairs()]
     vocabulary = Vocabulary([source for source, _ in pairs], [target for _, target in pairs])
     model = build(vocabulary)
     train(model, [vocabulary.example(*pair) for pair in pairs], vocabulary.pad)

@@ -20,7 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.article.conventions import frame
 from service.article.document import BlockKind
+from service.article.normalization import normalize
 
 KINDS = (BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.LIST_ITEM, BlockKind.METADATA)
 """Kinds that a block of a seed article can have: those that plain text can express."""
@@ -30,7 +32,7 @@ PAIRS_SUFFIX = ".pairs.txt"
 
 
 class SeedError(ValueError):
-    """A seed file can't be read; the message begins with ``FILE:LINE:``."""
+    """A seed file can't be read or used; the message says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,25 @@ class SeedArticle:
     def pairs(self) -> Iterator[tuple[str, str]]:
         """(Dutch, English) of every sentence that a model translates, in document order."""
         return (pair for block in self.blocks if block.kind.translatable for pair in block.pairs)
+
+    def engine_pairs(self) -> Iterator[tuple[str, str]]:
+        """(source, reference) of every text that reaches a translation engine, in document order.
+
+        The source is normalised and both are without the phrases that no model translates.
+
+        Raises:
+            SeedError: a reference does not have these phrases in their English form.
+        """
+        for block in self.blocks:
+            for dutch, english in block.pairs if block.kind.translatable else ():
+                framed = frame(normalize(dutch), block.kind)
+                target = english.removeprefix(framed.prefix).removesuffix(framed.suffix)
+                if len(framed.prefix) + len(target) + len(framed.suffix) != len(english):
+                    raise SeedError(
+                        f"{self.name}: {english!r} should be {framed.prefix!r}…{framed.suffix!r}"
+                    )
+                if framed.core:
+                    yield framed.core, target
 
     def references(self) -> list[str]:
         """The English side of every sentence, also of those that are not translated."""
