@@ -27,7 +27,6 @@ _CHECKS = (
     (WarningCode.UNTRANSLATED, leftovers.untranslated),
     (WarningCode.CURRENCY_MISMATCH, amounts.currency_mismatch),
     (WarningCode.DATE_MISMATCH, dates.date_mismatch),
-    (WarningCode.URL_MISMATCH, names.url_mismatch),
     (WarningCode.NEGATION_MISSING, wording.negation_missing),
     (WarningCode.NAME_MISSING, names.name_missing),
     (WarningCode.QUOTES_MISMATCH, wording.quotes_mismatch),
@@ -38,6 +37,12 @@ _NUMBER_CHECKS = (
     (WarningCode.SCALE_MISMATCH, amounts.scale_mismatch),
     (WarningCode.PERCENT_MISMATCH, amounts.percent_mismatch),
 )
+_ON_THEIR_OWN = {
+    WarningCode.EMPTY_TRANSLATION,
+    WarningCode.SOURCE_COPIED,
+    WarningCode.UNKNOWN_PIECE,
+    WarningCode.URL_MISMATCH,
+}
 
 CODES = tuple(
     code
@@ -67,11 +72,14 @@ def check(source: str, target: str) -> list[ArticleWarning]:
     if len(source) > MAX_CHARACTERS or len(target) > MAX_CHARACTERS:
         lengths = wording.length_ratio(source, target)
         return [] if lengths is None else [ArticleWarning(WarningCode.LENGTH_RATIO, lengths)]
+    found = {
+        WarningCode.UNKNOWN_PIECE: leftovers.unknown_piece(source, target),
+        WarningCode.URL_MISMATCH: names.url_mismatch(source, target),
+    }
+    # An entity or an address is judged as such: it holds no number, word or quotation mark.
+    source, target = (names.without_addresses(unescape(text)) for text in (source, target))
     if (copied := leftovers.source_copied(source, target)) is not None:
         return [ArticleWarning(WarningCode.SOURCE_COPIED, copied)]
-    found = {WarningCode.UNKNOWN_PIECE: leftovers.unknown_piece(source, target)}
-    # An entity is a fault of its own, and no number or missing quotation mark besides.
-    source, target = unescape(source), unescape(target)
     found |= {code: evidence(source, target) for code, evidence in _CHECKS}
     dutch, english = reading.read_dutch(source), reading.read_english(target)
     found |= {code: evidence(source, target, dutch, english) for code, evidence in _NUMBER_CHECKS}

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 
 from service.translation.guard.evidence import shorten
-from service.translation.guard.names import addresses
 
 WINDOW = 8
 """Words of the translation that are looked at together."""
@@ -76,8 +75,8 @@ def source_copied(source: str, target: str) -> str | None:
 
     A line of names, or of words that both languages have, may stay as it is.
     """
-    words = _words(target)
-    known = Counter(_words(source.lower()))
+    words = _WORD.findall(target)
+    known = Counter(_WORD.findall(source.lower()))
     shared = sum((Counter(word.lower() for word in words) & known).values())
     if not words or shared < COPIED_SHARE * len(words) or 2 * len(words) < known.total():
         return None
@@ -88,20 +87,13 @@ def source_copied(source: str, target: str) -> str | None:
 
 def untranslated(source: str, target: str) -> str | None:
     """The words of the translation that are still Dutch, where there are several together."""
-    words = _words(target)
+    words = _WORD.findall(target)
     sure = [word in _WORDS for word in words]
     for start in range(len(words)):
         window = sure[start : start + WINDOW]
         if sure[start] and sum(window) >= DUTCH_IN_WINDOW:
             return shorten(" ".join(words[start : start + WINDOW]))
-    return _copied_part(_words(source), words)
-
-
-def _words(text: str) -> list[str]:
-    """The words of a text; those in an address are of no language."""
-    for address in dict.fromkeys(addresses(text)):
-        text = text.replace(address, " ")
-    return _WORD.findall(text)
+    return _copied_part(_WORD.findall(source), words)
 
 
 def _copied_part(source: list[str], target: list[str]) -> str | None:

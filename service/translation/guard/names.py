@@ -98,6 +98,13 @@ def addresses(text: str) -> list[str]:
     return found
 
 
+def without_addresses(text: str) -> str:
+    """``text`` without its addresses, whose words and numbers are of no language."""
+    for address in dict.fromkeys(addresses(text)):
+        text = text.replace(address, " ")
+    return text
+
+
 def name_missing(source: str, target: str) -> str | None:
     """Names of the source that the translation has in no similar spelling.
 
