@@ -1,9 +1,11 @@
 """The Summarizer protocol: what every summarizer promises."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from service.article.document import Document
+from service.article.warnings import ArticleWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +16,13 @@ class Bullet:
         text: the bullet, one English sentence.
         sources: ids of the sentences that it rests on, in document order; at least one.
         support: between 0 and 1, how far its sources carry it; 1 for a sentence taken as it is.
+        warnings: what is to be said of it, each code once.
     """
 
     text: str
     sources: tuple[str, ...]
     support: float
+    warnings: tuple[ArticleWarning, ...] = ()
 
 
 class Summarizer(Protocol):
@@ -26,9 +30,25 @@ class Summarizer(Protocol):
 
     method: str
     """``extractive`` or ``abstractive``."""
+    engine: str
+    """Engine and arithmetic, for example ``ctranslate2/int8``; the method where no model runs."""
 
-    def summarize(self, document: Document, bullets: int) -> list[Bullet]:
+    def summarize(
+        self,
+        document: Document,
+        bullets: int,
+        *,
+        max_words: int | None = None,
+        checkpoint: Callable[[], None] = lambda: None,
+    ) -> list[Bullet]:
         """At most ``bullets`` bullets, in document order, from an English document.
 
         A document with no sentence that can be a bullet gives an empty list.
+
+        Args:
+            document: an English document.
+            bullets: how many are wanted, at least 1.
+            max_words: most words of a bullet; longer ones are shortened or replaced.
+            checkpoint: called before every piece of model work; raises to end work that nobody
+                waits for any more.
         """
