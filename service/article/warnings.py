@@ -53,6 +53,12 @@ class WarningCode(StrEnum):
     """A month or a day of the week is missing or was added."""
     URL_MISMATCH = "url_mismatch", Severity.HARD
     """A web or e-mail address, handle or hashtag is missing or was added."""
+    UNSUPPORTED = "unsupported", Severity.HARD
+    """The sentences of the article do not carry the bullet."""
+    NAME_MISMATCH = "name_mismatch", Severity.HARD
+    """A bullet has a name that the article does not have."""
+    BOILERPLATE = "boilerplate", Severity.HARD
+    """A bullet is a sentence of the summarizer's training data."""
     NEGATION_MISSING = "negation_missing", Severity.SOFT
     """The source denies something and the translation does not seem to."""
     NAME_MISSING = "name_missing", Severity.SOFT
@@ -61,6 +67,8 @@ class WarningCode(StrEnum):
     """Quotation marks are missing or were added."""
     QUESTION_MISMATCH = "question_mismatch", Severity.SOFT
     """Only one of source and translation has a question mark."""
+    SOURCE_ELSEWHERE = "source_elsewhere", Severity.SOFT
+    """A number or name of a bullet stands in the article, but not in the sentences it names."""
     HARD_SPLIT = "hard_split", Severity.SOFT
     """A sentence over the model's limit was cut where no clause ends."""
     GLOSSARY_UNAPPLIED = "glossary_unapplied", Severity.SOFT
@@ -73,6 +81,10 @@ class WarningCode(StrEnum):
     """The text does not look like the language it was said to be."""
     ALREADY_ENGLISH = "already_english", Severity.NOTICE
     """Was English already and is left as it was."""
+    BULLET_REPLACED = "bullet_replaced", Severity.NOTICE
+    """The model's bullet failed a check; this is a sentence of the article in its place."""
+    SHORTENED = "shortened", Severity.NOTICE
+    """A bullet was cut at a clause to keep the word limit."""
     REPAIRED = "repaired", Severity.NOTICE
     """The first translation failed a check; this is another one, which passes."""
     WHOLE_PAGE = "whole_page", Severity.NOTICE
