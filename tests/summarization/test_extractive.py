@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.article.document import Block, BlockKind, Document, Sentence
+from service.article.warnings import WarningCode
 from service.evaluation.seeds import SeedArticle, load_seeds
 from service.summarization.extractive import BULLET_KINDS, ExtractiveSummarizer, lead
 from service.summarization.summarizer import Bullet, Summarizer
@@ -135,6 +136,55 @@ def test_a_repeated_fact_is_not_taken_twice() -> None:
     assert "s2" not in {
         source for bullet in SUMMARIZER.summarize(document, 2) for source in bullet.sources
     }
+
+
+LONG = [
+    "The mayor opened the new bridge over the river, which was paid for by the province.",
+    "Hundreds of people from the town and the villages around it came to see the opening.",
+    "Ships can pass the bridge now without any delay.",
+    "The bridge has cost four million euros.",
+]
+
+
+def test_sentences_within_the_word_limit_come_first() -> None:
+    document = make_document([(BlockKind.PARAGRAPH, LONG)])
+    assert texts(SUMMARIZER.summarize(document, 2, max_words=10)) == LONG[2:]
+    bullets = SUMMARIZER.summarize(document, 3, max_words=10)
+    assert [bullet.text for bullet in bullets if bullet.warnings] == [
+        "The mayor opened the new bridge over the river."
+    ]
+    bullets = SUMMARIZER.summarize(document, 4, max_words=10)
+    assert [bullet.text for bullet in bullets if bullet.warnings] == [
+        "The mayor opened the new bridge over the river.",
+        "Hundreds of people from the town and the villages around...",
+    ]
+    assert [warning.code for bullet in bullets for warning in bullet.warnings] == [
+        WarningCode.SHORTENED
+    ] * 2
+
+
+@given(BLOCKS, st.integers(0, 10), st.integers(1, 8))
+def test_the_word_limit_always_holds(blocks: Blocks, wanted: int, max_words: int) -> None:
+    document = make_document(blocks)
+    bullets = SUMMARIZER.summarize(document, wanted, max_words=max_words)
+    assert len(set(texts(bullets))) == len(bullets) <= wanted
+    assert all(len(text.split()) <= max_words for text in texts(bullets))
+    originals = {sentence.id: " ".join(sentence.text.split()) for sentence in document.sentences()}
+    for bullet in bullets:
+        changed = bullet.text != originals[bullet.sources[0]]
+        assert changed == bool(bullet.warnings)
+    assert SUMMARIZER.summarize(document, wanted, max_words=10_000) == SUMMARIZER.summarize(
+        document, wanted
+    )
+
+
+def test_work_can_be_ended_once_before_it_starts() -> None:
+    calls: list[int] = []
+    SUMMARIZER.summarize(
+        make_document([(BlockKind.PARAGRAPH, LONG)]), 2, checkpoint=lambda: calls.append(1)
+    )
+    assert calls == [1]
+    assert SUMMARIZER.engine == SUMMARIZER.method == "extractive"
 
 
 def test_time_grows_with_the_document_and_not_with_its_square() -> None:
