@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from service.api.schemas import ArticleAnswer, WarningAnswer
     from service.article.files.docx_translation import DocxDocument
     from service.pipeline import ArticlePipeline
+    from service.summarization.summarizer import Summarizer
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -72,8 +73,9 @@ def _discard_output() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from service.evaluation import benchmark, fidelity
-    from service.models import commands
+    from service.evaluation import commands as evaluation_commands
+    from service.evaluation.benchmark import commands as benchmark_commands
+    from service.models import commands as model_commands
 
     parser = argparse.ArgumentParser(
         prog="kortom",
@@ -129,12 +131,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_settings(translate, _TRANSLATE_SETTINGS)
     translate.set_defaults(run=_translate)
 
-    commands.add_parser(subparsers)
-    benchmark.add_parser(subparsers)
-    fidelity.add_parser(
+    model_commands.add_parser(subparsers)
+    benchmark_commands.add_parser(subparsers)
+    evaluation_commands.add_parser(
         subparsers,
         add_settings=lambda evaluate: _add_settings(evaluate, _TRANSLATE_SETTINGS),
-        load=_load,
+        load_pipeline=_load_pipeline,
+        load_summarizer=_load_summarizer,
     )
     return parser
 
@@ -184,10 +187,16 @@ def _serve(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _load(options: argparse.Namespace) -> "ArticlePipeline":
+def _load_pipeline(options: argparse.Namespace) -> "ArticlePipeline":
     from service.app import load_pipeline
 
     return load_pipeline(_settings(options)).pipeline
+
+
+def _load_summarizer(options: argparse.Namespace) -> "Summarizer":
+    from service.app import load_summarizer
+
+    return load_summarizer(_settings(options))
 
 
 def _translate(options: argparse.Namespace) -> int:

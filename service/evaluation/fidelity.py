@@ -11,15 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service.article.normalization import is_blank, normalize
+from service.article.normalization import normalize
 from service.article.warnings import ArticleWarning, Severity, WarningCode
-from service.errors import InvalidRequest
-from service.evaluation.seeds import SeedError, load_seeds
+from service.evaluation.parallel import read_parallel, translate_lines
 from service.pipeline import ArticlePipeline
 from service.translation import guard
-
-SEEDS = Path("seeds")
-"""In a checkout, the set that is taken when none is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +95,13 @@ def judge(sources: Sequence[str], targets: Iterable[str]) -> list[Judged]:
 
 def translate(sources: Sequence[str], pipeline: ArticlePipeline) -> list[Judged]:
     """The pipeline's translations of the lines, each a text of its own, with their warnings."""
-    from tqdm import tqdm
-
-    with tqdm(unit="sentence", leave=False, delay=2, disable=None) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        documents, _ = pipeline.translate_texts(sources, checkpoint=show)
     return [
         Judged(
             source,
             document.target.text,
             tuple(warning for sentence in document.sentences for warning in sentence.warnings),
         )
-        for source, document in zip(sources, documents, strict=True)
+        for source, document in zip(sources, translate_lines(sources, pipeline), strict=True)
     ]
 
 
@@ -160,27 +147,8 @@ def format_examples(judged: Sequence[Judged], count: int) -> str:
     return "\n".join(lines)
 
 
-def add_parser(
-    subparsers: Any,
-    *,
-    add_settings: Callable[[argparse.ArgumentParser], None],
-    load: Callable[[argparse.Namespace], ArticlePipeline],
-) -> None:
-    """Add ``eval fidelity`` to the subcommands of ``kortom``.
-
-    Args:
-        subparsers: of the ``kortom`` command.
-        add_settings: adds the settings' flags of a command that translates.
-        load: the pipeline that those flags ask for.
-    """
-    evaluate = subparsers.add_parser("eval", help="measure quality")
-    kinds = evaluate.add_subparsers(title="measurements", metavar="MEASUREMENT", required=True)
-    parser = kinds.add_parser(
-        "fidelity",
-        help="count the warnings of translations",
-        description="Count the sentences with each warning: those that the served model "
-        "translates, or those of --hypotheses. Files hold one UTF-8 line per sentence.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of ``kortom eval fidelity`` but for the settings."""
     parser.add_argument(
         "--set", type=Path, metavar="FILE.nl", help="Dutch lines [the seeds of a checkout]"
     )
@@ -194,14 +162,23 @@ def add_parser(
         "--examples", type=int, default=0, metavar="N", help="print N sentences with each warning"
     )
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
-    add_settings(parser)
-    parser.set_defaults(run=lambda options: _run(options, load))
 
 
-def _run(options: argparse.Namespace, load: Callable[[argparse.Namespace], ArticlePipeline]) -> int:
-    sources, references, hypotheses = _read_set(options)
+def run(options: argparse.Namespace, load: Callable[[], ArticlePipeline]) -> int:
+    """``kortom eval fidelity``: read or make translations, judge and print; the exit code.
+
+    Args:
+        options: the parsed flags.
+        load: loads the served models.
+
+    Raises:
+        InvalidRequest: a file can't be read, or the files do not fit each other.
+        StartupError: a model is missing.
+    """
+    parallel = read_parallel(options.set, options.reference, options.hypotheses)
+    sources, references, hypotheses = parallel.sources, parallel.references, parallel.hypotheses
     reference = None if references is None else rate(judge(sources, references))
-    judged = translate(sources, load(options)) if hypotheses is None else judge(sources, hypotheses)
+    judged = translate(sources, load()) if hypotheses is None else judge(sources, hypotheses)
     rates = rate(judged)
     if options.json:
         report = {"sentences": rates.sentences, "hypotheses": rates.as_json()}
@@ -213,40 +190,3 @@ def _run(options: argparse.Namespace, load: Callable[[argparse.Namespace], Artic
         if options.examples > 0:
             print(format_examples(judged, options.examples))
     return 0
-
-
-def _read_set(
-    options: argparse.Namespace,
-) -> tuple[list[str], list[str] | None, list[str] | None]:
-    """Dutch lines, reference and hypotheses; where a Dutch line is blank, all leave it out."""
-    if options.set is None:
-        if options.reference or options.hypotheses or not SEEDS.is_dir():
-            raise InvalidRequest("name the file with the Dutch lines: --set FILE.nl")
-        try:
-            pairs = [pair for article in load_seeds(SEEDS) for pair in article.pairs()]
-        except SeedError as error:
-            raise InvalidRequest(str(error)) from None
-        return [dutch for dutch, _ in pairs], [english for _, english in pairs], None
-    lines = _read_lines(options.set)
-    kept = [number for number, line in enumerate(lines) if not is_blank(line)]
-    if not kept:
-        raise InvalidRequest(f"{options.set}: no lines to translate")
-    others: list[list[str] | None] = []
-    for path in (options.reference, options.hypotheses):
-        beside = None if path is None else _read_lines(path)
-        if beside is not None and len(beside) != len(lines):
-            raise InvalidRequest(
-                f"{path} has {len(beside)} lines, {options.set} has {len(lines)}: they must match"
-            )
-        others.append(None if beside is None else [beside[number] for number in kept])
-    return [lines[number] for number in kept], others[0], others[1]
-
-
-def _read_lines(path: Path) -> list[str]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InvalidRequest(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(f"{path}: not UTF-8 at byte {error.start}") from None
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]

@@ -11,7 +11,7 @@ import pytest
 from service.article.formats.text import parse_text
 from service.article.warnings import ArticleWarning, WarningCode
 from service.errors import InvalidRequest
-from service.evaluation import fidelity
+from service.evaluation import commands
 from service.evaluation.seeds import load_seeds
 from service.pipeline import TranslatedDocument, TranslatedSentence, Usage
 from service.translation import guard
@@ -55,10 +55,11 @@ def run(arguments: Sequence[str], pipeline: CopyingPipeline | None = None) -> in
         return pipeline
 
     parser = argparse.ArgumentParser()
-    fidelity.add_parser(
+    commands.add_parser(
         parser.add_subparsers(),
         add_settings=lambda group: group.add_argument("--profile"),
-        load=load,
+        load_pipeline=load,
+        load_summarizer=load,
     )
     options = parser.parse_args(["eval", "fidelity", *arguments])
     return options.run(options)

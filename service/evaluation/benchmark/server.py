@@ -1,0 +1,144 @@
+"""A real server process under the benchmark's clients."""
+
+import http.client
+import itertools
+import json
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.errors import StartupError
+from service.evaluation.benchmark.models import ARTICLE_SENTENCES, ARTICLE_TOKENS
+from service.evaluation.benchmark.report import check_length
+
+PARAGRAPH_SENTENCES = 5
+CLIENTS = 8
+HOST = "127.0.0.1"
+START_SECONDS = 120.0
+"""How long the server may take to become ready before the benchmark gives up."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server and how long its start took."""
+
+    port: int
+    pid: int
+    ready_seconds: float
+
+
+class Service:
+    """Clients of the server.
+
+    Args:
+        port: of the server.
+        sentences: where articles are made from; no two are alike.
+
+    Attributes:
+        answered: articles that were translated.
+        extra_decodes: sentences of these that the model translated again, for repairs.
+    """
+
+    def __init__(self, port: int, sentences: Iterator[str]) -> None:
+        self.answered = 0
+        self.extra_decodes = 0
+        self._port = port
+        self._sentences = sentences
+        self._pool = ThreadPoolExecutor(CLIENTS)
+
+    def translate(self, clients: int, articles: int) -> None:
+        """Have ``articles`` articles translated, by that many clients at the same time.
+
+        Raises:
+            StartupError: an answer was not 200, or not of the forced length.
+        """
+        texts = iter([self._article() for _ in range(articles)])
+        self.extra_decodes += sum(self._pool.map(self._work, [texts] * clients))
+        self.answered += articles
+
+    def close(self) -> None:
+        """End the clients' threads."""
+        self._pool.shutdown()
+
+    def _work(self, texts: Iterator[str]) -> int:
+        extra_decodes = 0
+        # One connection a run: servers close those that lie idle while other contenders run.
+        connection = _connect(self._port)
+        for text in texts:
+            body = json.dumps({"text": text})
+            connection.request("POST", "/v1/articles", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            answer = response.read()
+            if response.status != 200:
+                raise StartupError(f"the service answered {response.status}: {answer[:200]!r}")
+            usage = json.loads(answer)["usage"]
+            check_length("the service", usage["target_tokens"], ARTICLE_TOKENS)
+            extra_decodes += usage["extra_decodes"]
+        connection.close()
+        return extra_decodes
+
+    def _article(self) -> str:
+        sentences = list(itertools.islice(self._sentences, ARTICLE_SENTENCES))
+        starts = range(0, ARTICLE_SENTENCES, PARAGRAPH_SENTENCES)
+        return "\n\n".join(" ".join(sentences[i : i + PARAGRAPH_SENTENCES]) for i in starts)
+
+
+@contextmanager
+def serve(command: Sequence[str]) -> Iterator[Server]:
+    """A real server process on a free port, ready; stopped at the end.
+
+    Args:
+        command: starts it; ``--host`` and ``--port`` are added.
+
+    Raises:
+        StartupError: it did not become ready.
+    """
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryFile() as log:
+        start = time.perf_counter()
+        arguments = [*command, "--host", HOST, "--port", str(port)]
+        process = subprocess.Popen(arguments, stdout=log, stderr=log)  # noqa: S603 - our own
+        try:
+            while not _is_ready(port):
+                waited = time.perf_counter() - start
+                if process.poll() is not None or waited > START_SECONDS:
+                    log.seek(0)
+                    said = log.read().decode(errors="replace").strip().splitlines()[-1:]
+                    raise StartupError(f"the server did not become ready: {''.join(said)}")
+                time.sleep(0.02)
+            yield Server(port, process.pid, time.perf_counter() - start)
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def _connect(port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(HOST, port, timeout=300)
+
+
+def _is_ready(port: int) -> bool:
+    connection = _connect(port)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def resident_mb(pid: int) -> float | None:
+    """Resident memory of a process in 10^6 bytes, from Linux' ``/proc`` (which counts in KiB)."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return None
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return int(lines["VmRSS"].split()[0]) * 1024 / 1e6

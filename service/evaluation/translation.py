@@ -1,0 +1,188 @@
+"""``kortom eval translation``: BLEU, chrF and COMET of translations against a reference.
+
+BLEU (Papineni et al. 2002) and chrF2 (Popović 2015) are sacreBLEU's (Post 2018), each with the
+signature without which two numbers can't be compared. COMET (Rei et al. 2020) is the work of
+``comet-score``, the command of the package unbabel-comet. That is run as a program, because the
+package (2.2.7) wants transformers below 5 and lives in an environment of its own.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from service.errors import InvalidRequest, StartupError
+from service.evaluation.parallel import read_parallel, translate_lines
+from service.pipeline import ArticlePipeline
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics.base import Metric
+
+COMET_PROGRAM = "comet-score"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A metric's score of a whole set.
+
+    Attributes:
+        name: of the metric.
+        value: the score; ``None`` where it was not computed.
+        note: the signature of the score, or why there is none.
+    """
+
+    name: str
+    value: float | None
+    note: str
+
+
+def sacrebleu_metrics() -> "list[Metric]":
+    """BLEU and chrF2 with sacreBLEU's defaults.
+
+    Raises:
+        StartupError: the extra ``kortom[evaluation]`` is missing.
+    """
+    try:
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
+    except ImportError:
+        raise StartupError("scores need more libraries: install kortom[evaluation]") from None
+    return [BLEU(), CHRF()]
+
+
+def sacrebleu_score(
+    metric: "Metric", hypotheses: Sequence[str], references: Sequence[str]
+) -> Score:
+    """The score from 0 to 100, with its signature."""
+    score = metric.corpus_score(hypotheses, [references])
+    return Score(score.name, score.score, str(metric.get_signature()))
+
+
+def comet_program(checkpoint: Path) -> str:
+    """The path of ``comet-score``, which can run.
+
+    Raises:
+        StartupError: it or the checkpoint of its model is missing.
+    """
+    program = shutil.which(COMET_PROGRAM)
+    if program is None:
+        raise StartupError(f"COMET is not installed: no {COMET_PROGRAM} (unbabel-comet) on PATH")
+    if not checkpoint.is_file():
+        raise StartupError(f"{checkpoint}: no such file")
+    return program
+
+
+def comet_score(
+    checkpoint: Path,
+    sources: Sequence[str],
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+) -> Score:
+    """The score by ``comet-score`` with the model of a checkpoint; it asks no hub for anything.
+
+    Raises:
+        StartupError: as :func:`comet_program`, or it failed.
+    """
+    command = [comet_program(checkpoint), "--quiet", "--only_system", "--model", str(checkpoint)]
+    with tempfile.TemporaryDirectory() as directory:
+        for flag, lines in (("-s", sources), ("-t", hypotheses), ("-r", references)):
+            path = Path(directory, flag)
+            path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            command += (flag, str(path))
+        done = subprocess.run(  # noqa: S603 - the program that the operator installed
+            command,
+            env=os.environ | {"HF_HUB_OFFLINE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    # The last line says "FILE\tscore: 0.8615".
+    value = done.stdout.rpartition("score: ")[2].strip()
+    if done.returncode or not re.fullmatch(r"-?[0-9.]+", value):
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        raise StartupError(f"{COMET_PROGRAM} failed: {''.join(said)[:300]}")
+    return Score("COMET", float(value), f"model:{checkpoint.resolve()}")
+
+
+def format_scores(sentences: int, scores: Sequence[Score]) -> str:
+    """The scores for people, one a line with what it can be compared by."""
+    lines = [f"{sentences} sentences", ""]
+    for score in scores:
+        # COMET lies between 0 and 1 and is quoted with four digits; the others go up to 100.
+        digits = 4 if score.name == "COMET" else 2
+        value = "-" if score.value is None else f"{score.value:.{digits}f}"
+        lines.append(f"{score.name:6} {value:>7}  {score.note}")
+    return "\n".join(lines)
+
+
+def scores_as_json(sentences: int, scores: Sequence[Score]) -> dict[str, Any]:
+    """The scores for ``--json``, by the metric's name in lower case."""
+    report: dict[str, Any] = {"sentences": sentences}
+    for score in scores:
+        note = "reason" if score.value is None else "signature"
+        report[score.name.lower()] = {"score": score.value, note: score.note}
+    return report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of ``kortom eval translation`` but for the settings."""
+    parser.add_argument(
+        "--set", type=Path, metavar="FILE.nl", help="Dutch lines [the seeds of a checkout]"
+    )
+    parser.add_argument(
+        "--reference", type=Path, metavar="FILE.en", help="good translations of them"
+    )
+    parser.add_argument(
+        "--hypotheses", type=Path, metavar="FILE.en", help="translations to score; no model runs"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE.en", help="write the scored translations there"
+    )
+    parser.add_argument(
+        "--comet", type=Path, metavar="FILE.ckpt", help="a COMET model, for comet-score on PATH"
+    )
+    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
+
+
+def run(options: argparse.Namespace, load: Callable[[], ArticlePipeline]) -> int:
+    """``kortom eval translation``: read or make translations, score and print; the exit code.
+
+    Args:
+        options: the parsed flags.
+        load: loads the served models.
+
+    Raises:
+        InvalidRequest: a file can't be read, or the files do not fit each other.
+        StartupError: a library or something of COMET is missing, or the model is.
+    """
+    parallel = read_parallel(options.set, options.reference, options.hypotheses)
+    references, hypotheses = parallel.references, parallel.hypotheses
+    if references is None:
+        raise InvalidRequest("name the file with good translations: --reference FILE.en")
+    # What is missing is said before a model works for minutes.
+    metrics = sacrebleu_metrics()
+    if options.comet:
+        comet_program(options.comet)
+    if hypotheses is None:
+        documents = translate_lines(parallel.sources, load())
+        hypotheses = [" ".join(document.target.text.split()) for document in documents]
+    if options.output:
+        options.output.write_text("".join(f"{line}\n" for line in hypotheses), encoding="utf-8")
+    scores = [sacrebleu_score(metric, hypotheses, references) for metric in metrics]
+    if options.comet:
+        scores.append(comet_score(options.comet, parallel.sources, hypotheses, references))
+    else:
+        missing = "needs --comet FILE.ckpt" if shutil.which(COMET_PROGRAM) else "not installed"
+        scores.append(Score("COMET", None, missing))
+    if options.json:
+        print(json.dumps(scores_as_json(len(hypotheses), scores), indent=2))
+    else:
+        print(format_scores(len(hypotheses), scores))
+    return 0
