@@ -17,6 +17,7 @@ from service.article.files import open_docx, read_document
 from service.article.normalization import is_blank
 from service.errors import ContentTooLarge, InvalidRequest, ServiceError, one_line
 from service.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from service.summarization.summarizer import SummaryOptions
 
 if TYPE_CHECKING:
     from service.api.schemas import ArticleAnswer, WarningAnswer
@@ -229,7 +230,7 @@ def _translate(options: argparse.Namespace) -> int:
             text,
             format=format_,
             main_text=document is None,
-            bullets=options.bullets or None,
+            summary=SummaryOptions(options.bullets) if options.bullets else None,
             checkpoint=show,
         )
     if document:

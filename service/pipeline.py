@@ -13,7 +13,9 @@ from service.article.language import DetectedLanguage, LanguageIdentifier
 from service.article.normalization import remove_invisible
 from service.article.warnings import ArticleWarning, WarningCode
 from service.errors import ContentTooLarge, InvalidRequest
-from service.summarization.summarizer import Bullet, Summarizer
+from service.summarization.extractive import ExtractiveSummarizer
+from service.summarization.shortening import headline
+from service.summarization.summarizer import Bullet, Summarizer, SummaryOptions
 from service.translation.faithful import Checkpoint, FaithfulTranslator, Source, TranslatedSentence
 from service.translation.glossary import Glossary
 from service.translation.translator import Translator
@@ -70,7 +72,7 @@ class TranslatedDocument:
 
 @dataclass(frozen=True, slots=True)
 class TranslatedArticle:
-    """A translated article with its bullets; ``bullets`` is ``None`` when none were asked for.
+    """A translated article with its summary; ``None`` when none was asked for.
 
     ``page`` is what was taken from a web page; ``body`` is then its main text.
     """
@@ -79,7 +81,7 @@ class TranslatedArticle:
     body: TranslatedDocument
     page: webpage.Page | None
     language: DetectedLanguage
-    bullets: list[Bullet] | None
+    summary: "Bullets | None"
     warnings: tuple[ArticleWarning, ...]
     translation_seconds: float
     summarization_seconds: float
@@ -91,12 +93,27 @@ class TranslatedArticle:
 
 
 @dataclass(frozen=True, slots=True)
+class Bullets:
+    """The bullets of a document.
+
+    Attributes:
+        method: ``abstractive`` if a model wrote any of them, else ``extractive``.
+        bullets: in document order.
+        headline: at most 12 words; ``None`` when none was asked for.
+    """
+
+    method: str
+    bullets: list[Bullet]
+    headline: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """Bullets of a text, with the language that the text was taken to be in."""
 
     document: Document
     language: DetectedLanguage
-    bullets: list[Bullet]
+    summary: Bullets
     warnings: tuple[ArticleWarning, ...]
     usage: Usage
 
@@ -125,6 +142,7 @@ class ArticlePipeline:
     ) -> None:
         self._faithful = FaithfulTranslator(translator, identifier)
         self._summarizer = summarizer
+        self._extractive = ExtractiveSummarizer()
         self._identifier = identifier
         self._glossary = glossary or Glossary({})
         self._max_characters = max_characters
@@ -139,7 +157,7 @@ class ArticlePipeline:
         title: str | None = None,
         source_language: str = SOURCE_LANGUAGE,
         glossary: Glossary | None = None,
-        bullets: int | None = None,
+        summary: SummaryOptions | None = None,
         checkpoint: Checkpoint = _go_on,
     ) -> TranslatedArticle:
         """Translate an article and, if asked, sum it up.
@@ -152,16 +170,19 @@ class ArticlePipeline:
             title: its headline as plain text, translated on its own.
             source_language: ``nl``, or ``auto`` to refuse what is neither Dutch nor English.
             glossary: terms that must hold in this article.
-            bullets: most bullets to make; ``None`` for no summary.
+            summary: what summary is wanted; ``None`` for none.
             checkpoint: see ``faithful.Checkpoint``.
 
         Raises:
             ContentTooLarge: the article is over ``max_characters``.
+            InvalidRequest: the summary's method is not served.
             InvalidRequest: ``auto``, and the text is clearly in a language that is not served.
             InferenceError: a model failed.
             ServiceError: whatever ``checkpoint`` raises.
         """
         start = time.perf_counter()
+        if summary is not None:
+            self._summarizer_for(summary)  # before any work
         warnings = list(self._notices)
         page = None
         if format is Format.HTML and main_text and webpage.is_page(text):
@@ -175,15 +196,16 @@ class ArticlePipeline:
             documents.append(self._parse(title, Format.TEXT, "title"))
         language = self._identifier.identify(_plain_text(documents[0]))
         warnings += _language_warnings(language, source_language)
-        [(body, *headline)] = self._translate([documents], [language], glossary, checkpoint)
+        [(body, *titles)] = self._translate([documents], [language], glossary, checkpoint)
         translated = time.perf_counter()
-        made = None if bullets is None else self._summarizer.summarize(body.target, bullets)
+        english = titles[0].target.text if titles else None
+        made = None if summary is None else self._sum_up(body.target, english, summary, checkpoint)
         return TranslatedArticle(
-            title=headline[0] if headline else None,
+            title=titles[0] if titles else None,
             body=body,
             page=page,
             language=language,
-            bullets=made,
+            summary=made,
             warnings=tuple(warnings),
             translation_seconds=translated - start,
             summarization_seconds=time.perf_counter() - translated,
@@ -194,7 +216,7 @@ class ArticlePipeline:
         text: str,
         *,
         source_language: str | None,
-        bullets: int,
+        options: SummaryOptions,
         checkpoint: Checkpoint = _go_on,
     ) -> Summary:
         """Bullets of an English or Dutch text; a Dutch one is translated first.
@@ -202,9 +224,13 @@ class ArticlePipeline:
         Args:
             text: the article as plain text.
             source_language: ``en``, ``nl``, or ``None`` to find out.
-            bullets: most bullets to make.
+            options: what is wanted.
             checkpoint: see ``faithful.Checkpoint``.
+
+        Raises:
+            InvalidRequest: the method is not served.
         """
+        self._summarizer_for(options)
         language = self._identifier.identify(text)
         expected = source_language or (
             TARGET_LANGUAGE if language.code == TARGET_LANGUAGE else SOURCE_LANGUAGE
@@ -223,7 +249,7 @@ class ArticlePipeline:
         return Summary(
             document=document,
             language=language,
-            bullets=self._summarizer.summarize(english, bullets),
+            summary=self._sum_up(english, None, options, checkpoint),
             warnings=tuple(warnings),
             usage=usage,
         )
@@ -248,6 +274,41 @@ class ArticlePipeline:
             [[document] for document in documents], languages, glossary, checkpoint
         )
         return [document for [document] in translated], self._notices
+
+    def _summarizer_for(self, options: SummaryOptions) -> Summarizer:
+        if options.method in ("auto", self._summarizer.method):
+            return self._summarizer
+        if options.method == self._extractive.method:
+            return self._extractive
+        raise InvalidRequest(
+            f"method {options.method} is not served: this profile has no model for it",
+            code="method_not_served",
+        )
+
+    def _sum_up(
+        self,
+        document: Document,
+        title: str | None,
+        options: SummaryOptions,
+        checkpoint: Checkpoint,
+    ) -> Bullets:
+        """The bullets of an English document, and its headline."""
+        done = sum(1 for _ in document.sentences())
+        summarizer = self._summarizer_for(options)
+        bullets = summarizer.summarize(
+            document,
+            options.bullets,
+            max_words=options.max_words,
+            checkpoint=lambda: checkpoint(done, done),
+        )
+        # A summarizer that writes falls back to the article's own sentences.
+        own = {" ".join(sentence.text.split()) for sentence in document.sentences()}
+        written = any(bullet.text not in own for bullet in bullets)
+        return Bullets(
+            summarizer.method if written else self._extractive.method,
+            bullets,
+            headline(title, bullets) if options.headline else None,
+        )
 
     def _parse(self, text: str, format: Format, name: str) -> Document:
         """The document, if it is not too long; ``name`` is the field that holds it."""

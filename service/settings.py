@@ -45,8 +45,8 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    profile: Literal["light", "demo"] = "light"
-    """Which models to serve: light (opus-mt-nl-en + extractive) or demo (knows seeds/ only)."""
+    profile: Literal["standard", "light", "quality", "demo"] = "standard"
+    """Which models to serve; the README lists them."""
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000

@@ -13,6 +13,7 @@ from service.article.warnings import ArticleWarning, WarningCode
 from service.errors import InferenceError
 from service.pipeline import ArticlePipeline
 from service.summarization.extractive import ExtractiveSummarizer
+from service.summarization.summarizer import SummaryOptions
 from service.translation.translator import Translation
 
 IDENTIFIER = LanguageIdentifier()
@@ -84,10 +85,10 @@ def test_an_empty_translation_is_marked() -> None:
 
 
 def test_the_title_is_translated_on_its_own_and_never_a_bullet() -> None:
-    article = pipeline(marking()).translate_article("Dit is een zin.", title="Een titel", bullets=3)
+    article = pipeline(marking()).translate_article("Dit is een zin.", title="Een titel", summary=SummaryOptions())
     assert article.title is not None
     assert article.title.target.text == "<Een titel>"
-    assert [bullet.text for bullet in article.bullets or []] == ["<Dit is een zin.>"]
+    assert [bullet.text for bullet in article.summary.bullets] == ["<Dit is een zin.>"]
     assert article.usage.sentences == 2
 
 
@@ -112,12 +113,12 @@ def test_english_is_summed_up_without_translating_it() -> None:
     summary = pipeline(translator).summarize(
         "The council met on Monday. It voted for the new bridge over the river.",
         source_language=None,
-        bullets=1,
+        options=SummaryOptions(bullets=1),
     )
     assert translator.batches == []
-    assert summary.bullets[0].text.startswith(("The council", "It voted"))
-    dutch = pipeline(translator).summarize("De raad kwam bijeen.", source_language=None, bullets=1)
-    assert dutch.bullets[0].text == "<De raad kwam bijeen.>"
+    assert summary.summary.bullets[0].text.startswith(("The council", "It voted"))
+    dutch = pipeline(translator).summarize("De raad kwam bijeen.", source_language=None, options=SummaryOptions(bullets=1))
+    assert dutch.summary.bullets[0].text == "<De raad kwam bijeen.>"
 
 
 @settings(max_examples=150)

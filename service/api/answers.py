@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from service.api import schemas
 from service.article.language import DetectedLanguage
 from service.article.warnings import ArticleWarning
-from service.pipeline import Summary, TranslatedArticle, TranslatedDocument, Usage
-from service.summarization.summarizer import Bullet
+from service.pipeline import Bullets, Summary, TranslatedArticle, TranslatedDocument, Usage
 
 
 def article(
@@ -31,9 +30,7 @@ def article(
             text=translated.body.target.text,
             blocks=_blocks(translated.body) if alignment else None,
         ),
-        summary=None
-        if translated.bullets is None
-        else _bullets(models.summarization.engine, translated.bullets),
+        summary=None if translated.summary is None else _bullets(translated.summary),
         warnings=_warnings(translated.warnings),
         models=models,
         usage=_usage(translated.usage),
@@ -75,11 +72,11 @@ def summary(
     made: Summary, *, request_id: str, models: schemas.ServedModels
 ) -> schemas.SummarizeAnswer:
     """The answer of ``POST /v1/summarize``."""
-    named = {source for bullet in made.bullets for source in bullet.sources}
+    named = {source for bullet in made.summary.bullets for source in bullet.sources}
     return schemas.SummarizeAnswer(
         id=request_id,
         language=_language(made.language),
-        summary=_bullets(models.summarization.engine, made.bullets),
+        summary=_bullets(made.summary),
         sources=[
             schemas.SummarySource(
                 id=sentence.id, start=sentence.start, end=sentence.end, source=sentence.text
@@ -132,17 +129,18 @@ def _blocks(document: TranslatedDocument) -> list[schemas.AlignedBlock]:
     ]
 
 
-def _bullets(method: str, bullets: list[Bullet]) -> schemas.SummaryAnswer:
+def _bullets(made: Bullets) -> schemas.SummaryAnswer:
     return schemas.SummaryAnswer(
-        method=method,
+        method=made.method,
+        headline=made.headline,
         bullets=[
             schemas.BulletAnswer(
                 text=bullet.text,
                 sources=list(bullet.sources),
                 support=bullet.support,
-                warnings=[],
+                warnings=_warnings(bullet.warnings),
             )
-            for bullet in bullets
+            for bullet in made.bullets
         ],
     )
 

@@ -16,6 +16,7 @@ from service.errors import ContentTooLarge, InvalidRequest
 from service.pipeline import ArticlePipeline, Summary, TranslatedArticle
 from service.serving.workers import Work, Workers
 from service.settings import Settings
+from service.summarization.summarizer import SummaryOptions
 from service.translation.glossary import Glossary
 
 _WORK_ERRORS = problem_responses(400, 408, 413, 415, 422, 500, 503, 504)
@@ -55,7 +56,7 @@ def create_router(
                 title=article.title,
                 source_language=article.source_language,
                 glossary=Glossary.of(article.glossary),
-                bullets=article.summary.bullets if article.summary else None,
+                summary=_options(article.summary) if article.summary else None,
                 checkpoint=work.checkpoint,
             )
             return translated, work.queue_seconds
@@ -108,7 +109,7 @@ def create_router(
             return pipeline.summarize(
                 text.text,
                 source_language=None if text.source_language == "auto" else text.source_language,
-                bullets=text.bullets,
+                options=_options(text),
                 checkpoint=work.checkpoint,
             )
 
@@ -161,6 +162,10 @@ def _disconnected(request: Request) -> Callable[[], Awaitable[None]]:
             await asyncio.sleep(0)
 
     return wait
+
+
+def _options(wanted: schemas.SummaryOptions | schemas.SummarizeRequest) -> SummaryOptions:
+    return SummaryOptions(wanted.bullets, wanted.method, wanted.max_words, wanted.headline)
 
 
 def _content(article: schemas.ArticleRequest) -> tuple[Format, str]:

@@ -13,6 +13,8 @@ from service.translation.glossary import Glossary
 
 MAX_TITLE_CHARACTERS = 1_000
 MAX_BULLETS = 10
+MIN_BULLET_WORDS = 5
+MAX_BULLET_WORDS = 100
 MAX_DEADLINE_MS = 3_600_000
 
 
@@ -39,13 +41,19 @@ class _Answer(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class SummaryOptions(_Request):
-    """What summary is wanted."""
-
+class _Summary(_Request):
     bullets: int = Field(default=3, ge=1, le=MAX_BULLETS)
     """Most bullets to make."""
-    method: Literal["auto", "extractive"] = "auto"
+    method: Literal["auto", "abstractive", "extractive"] = "auto"
     """How; auto takes the served profile's own."""
+    max_words: int | None = Field(default=None, ge=MIN_BULLET_WORDS, le=MAX_BULLET_WORDS)
+    """Most words of a bullet; null for no limit."""
+    headline: bool = False
+    """Whether to make a headline of at most 12 words as well."""
+
+
+class SummaryOptions(_Summary):
+    """What summary is wanted."""
 
 
 DeadlineMs = Annotated[int, Field(ge=1, le=MAX_DEADLINE_MS)]
@@ -118,17 +126,13 @@ class TranslateRequest(_Request):
     )
 
 
-class SummarizeRequest(_Request):
+class SummarizeRequest(_Summary):
     """A text to sum up, English or Dutch."""
 
     text: Text
     """The text; a Dutch one is translated first."""
     source_language: Literal["auto", "en", "nl"] = "auto"
     """Language of the text; auto finds out."""
-    bullets: int = Field(default=3, ge=1, le=MAX_BULLETS)
-    """Most bullets to make."""
-    method: Literal["auto", "extractive"] = "auto"
-    """How; auto takes the served profile's own."""
     deadline_ms: DeadlineMs | None = None
     """What is not ready after this many milliseconds is answered 504."""
 
@@ -226,7 +230,9 @@ class SummaryAnswer(_Answer):
     """The bullets."""
 
     method: str
-    """How they were made."""
+    """abstractive if a model wrote any of them, else extractive."""
+    headline: str | None
+    """At most 12 words; null when none was asked for."""
     bullets: list[BulletAnswer]
     """In document order."""
 

@@ -25,6 +25,23 @@ class Bullet:
     warnings: tuple[ArticleWarning, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SummaryOptions:
+    """What summary is wanted.
+
+    Attributes:
+        bullets: most bullets, at least 1.
+        method: ``extractive``, ``abstractive``, or ``auto`` for what the profile has.
+        max_words: most words of a bullet; ``None`` for no limit.
+        headline: whether a headline is wanted as well.
+    """
+
+    bullets: int = 3
+    method: str = "auto"
+    max_words: int | None = None
+    headline: bool = False
+
+
 class Summarizer(Protocol):
     """Picks or writes the bullets of an English document; thread-safe."""
 
