@@ -3,8 +3,8 @@
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,9 @@ from service.models.store import ModelStore
 from service.pipeline import ArticlePipeline
 from service.serving.workers import Workers
 from service.settings import Settings
+from service.summarization.decoding import Decoding as SummaryDecoding
 from service.summarization.extractive import ExtractiveSummarizer
+from service.summarization.generator import Generator
 from service.summarization.summarizer import Summarizer
 from service.translation.decoding import Decoding
 from service.translation.glossary import load_glossary
@@ -43,6 +45,8 @@ class Loaded:
 logger = logging.getLogger(__name__)
 
 WARM_UP = "Dit is een zin om warm te draaien."
+SUMMARY_WARM_UP = "This is a sentence to warm up with."
+SUMMARY_WARM_UP_TOKENS = 8
 
 
 def create_app(
@@ -173,23 +177,20 @@ def load_pipeline(
     """
     profile = PROFILES[settings.profile]
     card = load_card(profile.translation, settings.cards_dir)
-    revision = None
+    summary_card = load_card(profile.summarization, settings.cards_dir)
+    store = ModelStore(settings.models_dir)
+    # All files are looked at before the first model is loaded.
+    revision = _verify(settings, store, card) if translator is None else None
+    summary_revision = _verify(settings, store, summary_card) if summarizer is None else None
     if translator is None:
-        store = ModelStore(settings.models_dir)
-        logger.info("verifying %s", card.name)
-        store.verify(card.name, settings.engine)
-        revision = store.manifest(card.name).commit
         logger.info("loading %s", card.name)
         translator = _load_translator(settings, card, store.path(card.name))
     if card.notice:
         logger.warning("%s", card.notice)
-    try:
+    with _must_run(card):
         translator.translate([WARM_UP])
-    except InferenceError as exc:
-        raise StartupError(
-            f"model {card.name} does not run: {one_line(exc.__cause__ or exc)}"
-        ) from exc
-    summarizer = summarizer or ExtractiveSummarizer()
+    if summarizer is None:
+        summarizer = _load_summarizer(settings, summary_card, store)
     pipeline = ArticlePipeline(
         translator,
         summarizer,
@@ -203,10 +204,31 @@ def load_pipeline(
             card=card.name, revision=revision, engine=translator.engine
         ),
         summarization=schemas.ServedModel(
-            card=profile.summarization, revision=None, engine=summarizer.method
+            card=summary_card.name, revision=summary_revision, engine=summarizer.engine
         ),
     )
     return Loaded(card, pipeline, models)
+
+
+def load_summarizer(settings: Settings) -> Summarizer:
+    """The summarizer of the settings' profile alone, its model verified, loaded and warm.
+
+    Raises:
+        StartupError: see :func:`create_app`.
+    """
+    card = load_card(PROFILES[settings.profile].summarization, settings.cards_dir)
+    store = ModelStore(settings.models_dir)
+    _verify(settings, store, card)
+    return _load_summarizer(settings, card, store)
+
+
+def _verify(settings: Settings, store: ModelStore, card: ModelCard) -> str | None:
+    """The commit of the installed model, its files verified; none of a model without files."""
+    if card.architecture == "extractive":
+        return None
+    logger.info("verifying %s", card.name)
+    store.verify(card.name, settings.engine)
+    return store.manifest(card.name).commit
 
 
 def _load_translator(settings: Settings, card: ModelCard, directory: Path) -> Translator:
@@ -218,8 +240,8 @@ def _load_translator(settings: Settings, card: ModelCard, directory: Path) -> Tr
         max_target_ratio=card.decoding.max_target_ratio,
         max_target_margin=card.decoding.max_target_margin,
     )
-    try:
-        # Imported here, so that only the engine in use costs its memory and start-up time.
+    # Imported here, so that only the engine in use costs its memory and start-up time.
+    with _must_load(card):
         if settings.engine == "torch":
             import torch
 
@@ -237,5 +259,70 @@ def _load_translator(settings: Settings, card: ModelCard, directory: Path) -> Tr
             inter_threads=settings.inter_threads,
             intra_threads=settings.intra_threads,
         )
+
+
+def _load_summarizer(settings: Settings, card: ModelCard, store: ModelStore) -> Summarizer:
+    if card.architecture == "extractive":
+        return ExtractiveSummarizer()
+    from service.summarization.abstractive import AbstractiveSummarizer
+
+    logger.info("loading %s", card.name)
+    generator = _load_generator(settings, card, store.path(card.name))
+    if card.notice:
+        logger.warning("%s", card.notice)
+    with _must_run(card):
+        generator.generate([SUMMARY_WARM_UP], min_tokens=1, max_tokens=SUMMARY_WARM_UP_TOKENS)
+    # A card of a BART model has both lengths.
+    return AbstractiveSummarizer(
+        generator,
+        min_length=card.decoding.min_length or 0,
+        max_length=card.decoding.max_length or 0,
+    )
+
+
+def _load_generator(settings: Settings, card: ModelCard, directory: Path) -> Generator:
+    """The summarization model; its beam is the card's, whatever the translator's is.
+
+    It has threads of its own beside the translator's: a request uses one model after the other.
+    """
+    decoding = SummaryDecoding(
+        beam_size=card.decoding.beam_size,
+        length_penalty=card.decoding.length_penalty,
+        no_repeat_ngram_size=card.decoding.no_repeat_ngram_size,
+        max_source_tokens=card.limits.max_source_tokens,
+    )
+    with _must_load(card):
+        if settings.engine == "torch":
+            import torch
+
+            from service.summarization.bart import TorchGenerator
+
+            torch.set_num_threads(settings.intra_threads)
+            return TorchGenerator(directory, decoding, device=settings.device)
+        from service.summarization.ct2 import CTranslate2Generator
+
+        return CTranslate2Generator(
+            directory,
+            decoding,
+            device=settings.device,
+            inter_threads=settings.inter_threads,
+            intra_threads=settings.intra_threads,
+        )
+
+
+@contextmanager
+def _must_load(card: ModelCard) -> Iterator[None]:
+    try:
+        yield
     except (OSError, RuntimeError, ValueError) as exc:
         raise StartupError(f"model {card.name} can't be loaded: {one_line(exc)}") from exc
+
+
+@contextmanager
+def _must_run(card: ModelCard) -> Iterator[None]:
+    try:
+        yield
+    except InferenceError as exc:
+        raise StartupError(
+            f"model {card.name} does not run: {one_line(exc.__cause__ or exc)}"
+        ) from exc

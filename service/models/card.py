@@ -29,8 +29,8 @@ class Decoding(_Frozen):
         max_target_ratio: target tokens allowed per source token; stops loops early. 3 leaves room
             for every honest Dutch sentence: lengths above 2.5 times the source's are loops.
         max_target_margin: target tokens allowed on top of the ratio.
-        min_length: fewest target tokens (summaries), or none.
-        max_length: most target tokens (summaries), or none.
+        min_length: fewest target tokens of a summary of a long text; of BART models only.
+        max_length: most target tokens of a summary; of BART models only.
         no_repeat_ngram_size: length of the token sequences that may not occur twice; 0 is off.
     """
 
@@ -105,6 +105,10 @@ class ModelCard(_Frozen):
                     raise ValueError(f"{field} must be given for architecture {self.architecture}")
             if self.repository is None and not self.bundled:
                 raise ValueError("repository must be given unless bundled is true")
+        if self.architecture == "bart":
+            for field in ("min_length", "max_length"):
+                if getattr(self.decoding, field) is None:
+                    raise ValueError(f"decoding.{field} must be given for architecture bart")
         if (self.repository is None) != (self.revision is None):
             raise ValueError("repository and revision must be given together")
         if self.bundled != (self.weights_sha256 is not None):

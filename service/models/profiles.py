@@ -12,6 +12,8 @@ class Profile:
 
 
 PROFILES: dict[str, Profile] = {
+    "standard": Profile(translation="opus-mt-nl-en", summarization="distilbart-cnn-12-6"),
     "light": Profile(translation="opus-mt-nl-en", summarization="extractive"),
+    "quality": Profile(translation="opus-mt-tc-big-gmw-gmw", summarization="bart-large-cnn"),
     "demo": Profile(translation="demo-nl-en", summarization="extractive"),
 }

@@ -52,7 +52,11 @@ def test_the_shipped_cards_say_what_the_reference_says() -> None:
     assert cards["opus-mt-nl-en"].decoding.beam_size == 2
     assert "6 beams" in cards["opus-mt-nl-en"].text
     assert cards["opus-mt-tc-big-gmw-gmw"].prefix == (">>eng<<",)
-    assert cards["distilbart-cnn-12-6"].decoding.no_repeat_ngram_size == 3
+    for name in ("distilbart-cnn-12-6", "bart-large-cnn"):
+        decoding = cards[name].decoding
+        assert (decoding.beam_size, decoding.length_penalty) == (4, 2.0)
+        assert (decoding.min_length, decoding.max_length) == (56, 142)
+        assert decoding.no_repeat_ngram_size == 3
     demo = cards["demo-nl-en"]
     assert demo.bundled
     assert demo.notice
@@ -76,6 +80,7 @@ def test_a_card_is_read(tmp_path: Path) -> None:
         ("task: translation", "task: poetry", "kortom.task"),
         ("task: translation", "tasks: translation", "kortom.task"),
         ("architecture: marian", "architecture: t5", "kortom.architecture"),
+        ("architecture: marian", "architecture: bart", "decoding.min_length must be given"),
         ("revision: main", "revision: ''", "kortom.revision"),
         ("repository: owner/name", "repository: ../name/x", "kortom.repository"),
         ("revision: main", "bundled: false", "repository and revision"),
