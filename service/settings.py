@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     intra_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_cores)
     """Threads inside one batch; inter x intra should not exceed the cores."""
     max_article_characters: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
-    """Longest article or text, in characters that a reader reads (no markup); more is answered 413."""
+    """Longest article or text, in characters without markup; more is answered 413."""
     max_texts_per_request: Annotated[int, Field(ge=1, le=10_000)] = 256
     """Most texts in one /v1/translate request; more is answered 413."""
     max_body_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 2_000_000

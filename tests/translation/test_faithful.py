@@ -1,6 +1,7 @@
 """Sentences to checked English: what fails is repaired or marked, and nothing else is touched."""
 
 import re
+import time
 
 import pytest
 from fakes import FakeTranslator
@@ -246,3 +247,18 @@ def test_a_warning_never_comes_twice_for_one_sentence(text: str) -> None:
         found = [warning.code for warning in sentence.warnings]
         assert len(found) == len(set(found))
         assert all(isinstance(code.severity, Severity) for code in found)
+
+
+def test_an_english_quotation_in_a_line_of_capitals_needs_no_repair() -> None:
+    engine = FakeTranslator(lambda text: text.replace("Verdachte riep", "Suspect shouted"))
+    [sentence], extra = translate(engine, 'VERDACHTE RIEP: "WE WILL WIN THIS ELECTION AGAIN"')
+    assert sentence.target == 'SUSPECT SHOUTED: "WE WILL WIN THIS ELECTION AGAIN"'
+    assert codes(sentence) == {WarningCode.ALREADY_ENGLISH}
+    assert extra == 0
+
+
+def test_thousands_of_addresses_in_one_sentence_take_no_long_time() -> None:
+    text = " ".join(f"zie www.a{number}.nl en @b{number}" for number in range(9_000))
+    start = time.perf_counter()
+    translate(FakeTranslator(max_characters=500), text)
+    assert time.perf_counter() - start < 2
