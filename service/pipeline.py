@@ -65,13 +65,15 @@ class Usage:
 class TranslatedDocument:
     """A document, its English rendering and what is to be said of each sentence.
 
-    ``sentences`` has one entry per sentence of ``source`` (and of ``target``), in order.
+    ``sentences`` has one entry per sentence of ``source`` (and of ``target``), in order;
+    ``warnings`` are about the language of a text that is no part of an article.
     """
 
     source: Document
     target: Document
     sentences: tuple[TranslatedSentence, ...]
     usage: Usage
+    warnings: tuple[ArticleWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,11 @@ class ArticlePipeline:
         translated = self._translate(
             [[document] for document in documents], languages, glossary, checkpoint
         )
-        return [document for [document] in translated], self._notices
+        warnings = [_language_warnings(language, SOURCE_LANGUAGE) for language in languages]
+        return [
+            replace(document, warnings=tuple(about))
+            for [document], about in zip(translated, warnings, strict=True)
+        ], self._notices
 
     def _parse(self, text: str, format: Format, name: str) -> Document:
         """The document, if it is not too long; ``name`` is the field that holds it."""

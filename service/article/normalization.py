@@ -11,8 +11,9 @@ The control tokens of a model (``</s>``, ``<pad>``) need nothing: the tokenizer 
 import re
 import unicodedata
 
-_EMOJI = "\u2190-\u21ff\u2300-\u2328\u232b-\u2580\u2582-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
-_WITH_VARIANTS = rf"{_EMOJI}#*0-9\u00a9\u00ae\u203c\u2049\u2122\u2139\u3030\u303d\u3297\u3299"
+from service.article.segmentation import EMOJI
+
+_WITH_VARIANTS = rf"{EMOJI}#*0-9\u00a9\u00ae\u203c\u2049\u2122\u2139\u24c2\u3030\u303d\u3297\u3299"
 """What may have an emoji form and a text form (Unicode: emoji-variation-sequences.txt)."""
 
 _ESCAPE_SEQUENCE = r"""
@@ -23,7 +24,7 @@ _UNSEEN = rf"""
     | [\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u3164\uffa0]
     | [\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]
     | [\ud800-\udfff\ufe00-\ufe0d\U000e0000-\U000e01ef]     # lone surrogates, tags, variants
-    | (?<![{_EMOJI}])(?<![{_EMOJI}]\ufe0f)\u200d | \u200d(?![{_EMOJI}])  # joiners outside an emoji
+    | (?<![{EMOJI}])(?<![{EMOJI}]\ufe0f)\u200d | \u200d(?![{EMOJI}])  # joiners outside an emoji
     | (?<![{_WITH_VARIANTS}])[\ufe0e\ufe0f]
 """
 _FLAG = r"(?P<flag>\U0001f3f4[\U000e0030-\U000e007a]{1,6}\U000e007f)"
@@ -88,6 +89,9 @@ NO_CENTS = re.compile(r"(?<=[0-9]),(?:-{1,2}+|[–—=])(?![\w–—=-]|,[–—
 
 _EURO_NO_CENTS = re.compile(r"€(?=[0-9.]++,[–—=-])")
 
+_CLOCK = re.compile(r"(?<![\w.,:])([01]?[0-9]|2[0-4])u([0-5][0-9])?(?!\w|-[^\W\d]|\s?uur\b)")
+"""``18u30`` and ``18u``, as Flemish newspapers write ``18.30 uur`` and ``18 uur``."""
+
 _ABBREVIATIONS = {
     "a.h.w.": "als het ware",
     "bijv.": "bijvoorbeeld",
@@ -147,6 +151,7 @@ def normalize(text: str) -> str:
     text = _DASH_FOR_MINUS.sub("-", SPACED_DASH.sub("-", " ".join(text.split())))
     text = _SPACED_NUMBER.sub(_join_groups, text)
     text = NO_CENTS.sub("", _EURO_NO_CENTS.sub("€ ", text))
+    text = _CLOCK.sub(_with_hour_word, text)
     text = _ABBREVIATION.sub(_expand, text)
     # Marian models read ">>fra<<" at the start as the language to translate to.
     return f"> {text[1:]}" if text.startswith(">>") else text
@@ -156,6 +161,11 @@ def _join_groups(number: re.Match[str]) -> str:
     """A number with full stops, as Dutch has them, between its groups of three digits."""
     money = number["money"] or ""
     return money + number[0][len(money) :].replace(" ", ".")
+
+
+def _with_hour_word(clock: re.Match[str]) -> str:
+    hour, minutes = clock.groups()
+    return f"{hour}.{minutes} uur" if minutes else f"{hour} uur"
 
 
 def _expand(abbreviation: re.Match[str]) -> str:

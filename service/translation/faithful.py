@@ -18,6 +18,7 @@ from service.errors import InferenceError
 from service.translation import guard
 from service.translation.consistency import unify_names
 from service.translation.glossary import Glossary, Occurrence
+from service.translation.guard.evidence import shorten
 from service.translation.guard.names import addresses
 from service.translation.placement import Applied, place, substitute
 from service.translation.repair import Failure, repair
@@ -148,7 +149,9 @@ class _Segment:
         held = {term.term for term in self.terms}
         missing = dict.fromkeys(o.term for o in occurrences if o.term not in held)
         if missing:
-            self.notes.append(ArticleWarning(WarningCode.GLOSSARY_UNAPPLIED, ", ".join(missing)))
+            self.notes.append(
+                ArticleWarning(WarningCode.GLOSSARY_UNAPPLIED, shorten(", ".join(missing)))
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,13 +253,14 @@ class FaithfulTranslator:
         capitals = is_capitals(framed.core)
         if not any(map(str.isalpha, framed.core)):
             return _Plan(f"{framed.prefix}{framed.core}{framed.suffix}")
+        seen = sentence_case(framed.core) if capitals else framed.core
         quotes = self._identifier.english_quotes(framed.core)
-        verbatim = _verbatim(sentence, framed.core, quotes)
+        verbatim = _verbatim(sentence, framed.core, seen, quotes)
         segment = segments.get((framed.core, verbatim))
         if segment is None:
-            segment = self._segment(framed.core, verbatim, capitals=capitals)
+            segment = self._segment(framed.core, seen, verbatim)
             segment.notes += [
-                ArticleWarning(WarningCode.ALREADY_ENGLISH, quote) for quote in quotes[:1]
+                ArticleWarning(WarningCode.ALREADY_ENGLISH, shorten(quote)) for quote in quotes[:1]
             ]
             segments[framed.core, verbatim] = segment
         return _Plan(framed.prefix, framed.suffix, segment, capitals)
@@ -266,8 +270,7 @@ class FaithfulTranslator:
             return self._identifier.is_english(text)
         return not self._identifier.identify(text).is_surely("nl")
 
-    def _segment(self, core: str, verbatim: tuple[str, ...], *, capitals: bool) -> _Segment:
-        seen = sentence_case(core) if capitals else core
+    def _segment(self, core: str, seen: str, verbatim: tuple[str, ...]) -> _Segment:
         if self._translator.fits(seen):
             return _Segment(core, seen, (seen,), hard_split=False, verbatim=verbatim)
         parts, hard_split = split_to_fit(seen, self._translator.fits)
@@ -320,7 +323,9 @@ class FaithfulTranslator:
             if outcome.translation is not None:
                 failed = sorted(segment.faults(segment.target)) or [WarningCode.LENGTH_LIMIT]
                 segment.accept([outcome.translation])
-                segment.notes.append(ArticleWarning(WarningCode.REPAIRED, ", ".join(failed)))
+                segment.notes.append(
+                    ArticleWarning(WarningCode.REPAIRED, shorten(", ".join(failed)))
+                )
         return decodes
 
     def _apply(
@@ -389,15 +394,23 @@ def _judge(segment: _Segment) -> Callable[[Translation], bool]:
     return passes
 
 
-def _verbatim(sentence: Sentence, core: str, quotes: Sequence[str]) -> tuple[str, ...]:
-    """Words of ``core`` that must come out as they are: code, English quotations, addresses."""
+def _verbatim(sentence: Sentence, core: str, seen: str, quotes: Sequence[str]) -> tuple[str, ...]:
+    """Words of ``core`` that must come out as they are: code, English quotations, addresses.
+
+    They are written as in ``seen``, which may be ``core`` in small letters. A sentence too long for
+    the guard has none.
+    """
+    if len(core) > guard.MAX_CHARACTERS:
+        return ()
     code = [
         normalize(sentence.text[markup.start : markup.end])
         for markup in sentence.markup
         if markup.verbatim is not None
     ]
     return tuple(
-        words for words in dict.fromkeys([*code, *quotes, *addresses(core)]) if words in core
+        seen[start : start + len(words)]
+        for words in dict.fromkeys([*code, *quotes, *addresses(core)])
+        if words and (start := core.find(words)) >= 0
     )
 
 

@@ -259,6 +259,6 @@ def test_an_english_quotation_in_a_line_of_capitals_needs_no_repair() -> None:
 
 def test_thousands_of_addresses_in_one_sentence_take_no_long_time() -> None:
     text = " ".join(f"zie www.a{number}.nl en @b{number}" for number in range(9_000))
-    start = time.perf_counter()
+    start = time.process_time()
     translate(FakeTranslator(max_characters=500), text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
