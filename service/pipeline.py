@@ -117,6 +117,7 @@ class ArticlePipeline:
         summarizer: makes bullets of an English document.
         identifier: tells the language of a text.
         glossary: terms that hold in every answer, under those of a request.
+        repairs: whether sentences that fail a hard check are translated again.
         max_characters: longest article or text, counted as a reader reads it, without markup.
         notices: warnings that every answer carries (``demo_model``).
     """
@@ -128,10 +129,11 @@ class ArticlePipeline:
         identifier: LanguageIdentifier,
         *,
         glossary: Glossary | None = None,
+        repairs: bool = True,
         max_characters: int = 200_000,
         notices: Sequence[ArticleWarning] = (),
     ) -> None:
-        self._faithful = FaithfulTranslator(translator, identifier)
+        self._faithful = FaithfulTranslator(translator, identifier, repairs=repairs)
         self._summarizer = summarizer
         self._identifier = identifier
         self._glossary = glossary or Glossary({})

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     """Where the models run; auto takes a CUDA device when there is one."""
     beam_size: Annotated[int, Field(ge=1, le=6)] | None = None
     """Beams per sentence, 1 to 6; unset takes the card's."""
+    repair: bool = True
+    """Whether sentences that fail a check are translated again, at most a quarter of an article."""
     glossary: Annotated[str, Field(min_length=1)] | None = None
     """Terms that hold in every answer: dutch-news (shipped) or the path of a JSON object file."""
     inter_threads: Annotated[int, Field(ge=1, le=256)] = 1

@@ -39,6 +39,13 @@ STRAIGHT = (
 )
 """Quotes, hyphens and ellipses of typographers, and what a keyboard has for them."""
 
+_ARROWS = (
+    (re.compile(r"(?<!\S)[»›](?!\S)"), ">", re.compile("[«‹]")),
+    (re.compile(r"(?<!\S)[«‹](?!\S)"), "<", re.compile("[»›]")),
+)
+"""Guillemets that stand alone and point somewhere, as in ``Lees verder »``: what they look like,
+what is written for them, and the partners that make quotation marks of them."""
+
 _SPELLINGS = str.maketrans(
     STRAIGHT
     | {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
@@ -144,6 +151,9 @@ def normalize(text: str) -> str:
     """
     # First, so that nothing lies between a letter and its accent.
     text = _MARK_RUN.sub(r"\1", remove_invisible(text))
+    for arrow, written, partner in _ARROWS:
+        if not partner.search(text):
+            text = arrow.sub(written, text)
     text = _LOST_APOSTROPHE.sub("'", text.translate(_SPELLINGS))
     text = unicodedata.normalize("NFC", _LOST_CHARACTER.sub("", text))
     text = _NUMBER.sub(lambda number: _SPACE.sub(".", number[0]), text)

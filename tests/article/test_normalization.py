@@ -257,3 +257,18 @@ def test_a_letter_under_a_heap_of_marks_costs_no_time() -> None:
 def test_as_many_marks_as_a_language_needs_stay() -> None:
     assert normalize("ấ") == "ấ"
     assert normalize("a" + "\u0316" * 30) == "a" + "\u0316" * 30
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Lees verder »", "Lees verder >"),
+        ("Home › Nieuws › Sport", "Home > Nieuws > Sport"),
+        ("« Terug", "< Terug"),
+        ("« Ja », zei hij.", '" Ja ", zei hij.'),
+        ("»Ja«, zei hij.", '"Ja", zei hij.'),
+        ("«Ja», zei hij.", '"Ja", zei hij.'),
+    ],
+)
+def test_a_guillemet_that_points_somewhere_is_no_quotation_mark(text: str, expected: str) -> None:
+    assert normalize(text) == expected

@@ -262,3 +262,32 @@ def test_thousands_of_addresses_in_one_sentence_take_no_long_time() -> None:
     start = time.process_time()
     translate(FakeTranslator(max_characters=500), text)
     assert time.process_time() - start < 2
+
+
+def test_a_name_keeps_one_spelling_in_a_sentence_translated_again_for_the_glossary() -> None:
+    targets = {
+        "Minister Klöcker kwam gisteren aan.": "Minister Klöcker arrived yesterday.",
+        "Toen vertrok minister Klöcker weer.": "Then minister Klöcker left again.",
+        "Gisteren sprak minister Klöcker met de Kamer.": "Yesterday Klöcker spoke with the room.",
+        "Gisteren sprak minister Klöcker met de House.": "Yesterday Klocker spoke with the House.",
+        "Kamer": "Chamber",
+    }
+    sentences, extra = translate(
+        FakeTranslator(targets.__getitem__), " ".join(list(targets)[:3]), {"Kamer": "House"}
+    )
+    assert sentences[2].target == "Yesterday Klöcker spoke with the House."
+    [term] = sentences[2].terms
+    assert sentences[2].target[term.start : term.end] == "House"
+    assert extra == 2
+
+
+def test_repair_can_be_switched_off() -> None:
+    engine = FakeTranslator(lambda _: "", careful=lambda _: GOOD)
+    faithful = FaithfulTranslator(engine, IDENTIFIER, repairs=False)
+    work = faithful.translate(
+        [sources(parse(DUTCH, Format.TEXT))],
+        glossary=Glossary.of({}),
+        checkpoint=lambda _done, _total: None,
+    )
+    assert codes(work.articles[0][0]) == {WarningCode.EMPTY_TRANSLATION}
+    assert engine.seen == [DUTCH]
