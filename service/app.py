@@ -196,6 +196,7 @@ def load_pipeline(
         summarizer,
         LanguageIdentifier(),
         glossary=load_glossary(settings.glossary) if settings.glossary else None,
+        repairs=settings.repair,
         max_characters=settings.max_article_characters,
         notices=[ArticleWarning(WarningCode.DEMO_MODEL)] if card.bundled else [],
     )

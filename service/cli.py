@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from service import __version__
 from service.article.document import Format
-from service.article.files import open_docx, read_document
+from service.article.files import DOCUMENT_SUFFIXES, open_docx, read_document
 from service.article.normalization import is_blank
 from service.errors import ContentTooLarge, InvalidRequest, ServiceError, one_line
 from service.settings import ENVIRONMENT_PREFIX, Settings, load_settings
@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "--format",
         choices=("auto", *Format),
         default="auto",
-        help="how the text is written; auto: by the file's suffix",
+        help="how text is written; auto: by the file's suffix",
     )
     translate.add_argument(
         "--output",
@@ -208,6 +208,8 @@ def _translate(options: argparse.Namespace) -> int:
     from service.markdown import side_by_side
 
     settings = _settings(options)
+    if options.format != "auto" and Path(options.file).suffix.lower() in DOCUMENT_SUFFIXES:
+        raise InvalidRequest(f"{options.file}: --format is for text, not for documents")
     document = _docx(options.file, options.output) if options.output else None
     text, format_ = (document.html, Format.HTML) if document else _article(options)
     if is_blank(text):
@@ -290,6 +292,8 @@ def _docx(name: str, output: Path) -> "DocxDocument":
         raise InvalidRequest("--output writes a .docx file from a .docx file, nothing else")
     if output.exists() and Path(name).exists() and output.samefile(name):
         raise InvalidRequest(f"{output}: this is the file to translate")
+    if output.is_dir():
+        raise InvalidRequest(f"{output}: this is a directory")
     if not output.parent.is_dir():
         raise InvalidRequest(f"{output.parent}: no such directory")
     return open_docx(name, _read(name))

@@ -20,6 +20,12 @@ from service.translation.faithful import Checkpoint, FaithfulTranslator, Source,
 from service.translation.glossary import Glossary
 from service.translation.translator import Translator
 
+MAX_MARKS = 100_000
+"""Most marks of markup in one text. Reading HTML or Markdown takes some 50 µs for each of them and
+next to nothing for other characters, so that no body keeps a thread busy for much over 5 s."""
+_MARKS = {Format.TEXT: "", Format.HTML: "<&", Format.MARKDOWN: "<&*_~`[|\\\n"}
+"""What markup begins with."""
+
 SOURCE_LANGUAGE = "nl"
 TARGET_LANGUAGE = "en"
 
@@ -61,13 +67,15 @@ class Usage:
 class TranslatedDocument:
     """A document, its English rendering and what is to be said of each sentence.
 
-    ``sentences`` has one entry per sentence of ``source`` (and of ``target``), in order.
+    ``sentences`` has one entry per sentence of ``source`` (and of ``target``), in order;
+    ``warnings`` are about the language of a text that is no part of an article.
     """
 
     source: Document
     target: Document
     sentences: tuple[TranslatedSentence, ...]
     usage: Usage
+    warnings: tuple[ArticleWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,7 @@ class ArticlePipeline:
         summarizer: makes bullets of an English document.
         identifier: tells the language of a text.
         glossary: terms that hold in every answer, under those of a request.
+        repairs: whether sentences that fail a hard check are translated again.
         max_characters: longest article or text, counted as a reader reads it, without markup.
         notices: warnings that every answer carries (``demo_model``).
     """
@@ -137,10 +146,11 @@ class ArticlePipeline:
         identifier: LanguageIdentifier,
         *,
         glossary: Glossary | None = None,
+        repairs: bool = True,
         max_characters: int = 200_000,
         notices: Sequence[ArticleWarning] = (),
     ) -> None:
-        self._faithful = FaithfulTranslator(translator, identifier)
+        self._faithful = FaithfulTranslator(translator, identifier, repairs=repairs)
         self._summarizer = summarizer
         self._extractive = ExtractiveSummarizer()
         self._identifier = identifier
@@ -185,6 +195,7 @@ class ArticlePipeline:
             self._summarizer_for(summary)  # before any work
         warnings = list(self._notices)
         page = None
+        self._check_size(text, format, format)
         if format is Format.HTML and main_text and webpage.is_page(text):
             page = webpage.main_text(text)
             if page is None:
@@ -273,7 +284,11 @@ class ArticlePipeline:
         translated = self._translate(
             [[document] for document in documents], languages, glossary, checkpoint
         )
-        return [document for [document] in translated], self._notices
+        warnings = [_language_warnings(language, SOURCE_LANGUAGE) for language in languages]
+        return [
+            replace(document, warnings=tuple(about))
+            for [document], about in zip(translated, warnings, strict=True)
+        ], self._notices
 
     def _summarizer_for(self, options: SummaryOptions) -> Summarizer:
         if options.method in ("auto", self._summarizer.method):
@@ -312,13 +327,26 @@ class ArticlePipeline:
 
     def _parse(self, text: str, format: Format, name: str) -> Document:
         """The document, if it is not too long; ``name`` is the field that holds it."""
+        self._check_size(text, format, name)
         document = parse(text, format)
-        length = len(_plain_text(document))
+        self._check_length(len(_plain_text(document)), name)
+        return document
+
+    def _check_size(self, text: str, format: Format, name: str) -> None:
+        """Refuse what would take long only to read."""
+        if format is Format.TEXT:
+            self._check_length(len(text), name)
+        marks = sum(map(text.count, _MARKS[format]))
+        if marks > MAX_MARKS:
+            raise ContentTooLarge(
+                f"{name} has {marks} marks of markup; at most {MAX_MARKS} are taken"
+            )
+
+    def _check_length(self, length: int, name: str) -> None:
         if length > self._max_characters:
             raise ContentTooLarge(
                 f"{name} has {length} characters; at most {self._max_characters} are taken"
             )
-        return document
 
     def _translate(
         self,
@@ -350,21 +378,29 @@ class ArticlePipeline:
         ]
         # The words inside a link or emphasis are looked for in the translation; where they are not
         # there as they are, their own translation may be.
-        unmatched = {
-            words
+        unmatched = [
+            {
+                words
+                for document, sentences in pairs
+                for attached in _attach(document, sentences, {})
+                for words in attached.unmatched
+            }
             for pairs in translated
-            for document, sentences in pairs
-            for attached in _attach(document, sentences, {})
-            for words in attached.unmatched
-        }
+        ]
         done = sum(map(len, work.articles))
-        renderings = self._faithful.phrases(sorted(unmatched), lambda: checkpoint(done, done))
+        renderings = self._faithful.phrases(
+            sorted(set().union(*unmatched)), lambda: checkpoint(done, done)
+        )
+        decodes = [
+            before + len(words & renderings.keys())
+            for before, words in zip(work.extra_decodes, unmatched, strict=True)
+        ]
         return [
             [
-                _translated(document, sentences, renderings, 0 if index else decodes)
+                _translated(document, sentences, renderings, 0 if index else extra)
                 for index, (document, sentences) in enumerate(pairs)
             ]
-            for pairs, decodes in zip(translated, work.extra_decodes, strict=True)
+            for pairs, extra in zip(translated, decodes, strict=True)
         ]
 
 
@@ -373,12 +409,17 @@ def _attach(
 ) -> list[Attached]:
     """Each sentence as it is to stand in the document: escaped, with its markup."""
     attached = []
-    for sentence, translated in zip(document.sentences(), sentences, strict=True):
+    written = (
+        (block.format or document.format, sentence)
+        for block in document.blocks
+        for sentence in block.sentences
+    )
+    for (format, sentence), translated in zip(written, sentences, strict=True):
         if translated.kept:
             raw = remove_invisible(document.text[sentence.start : sentence.end])
             attached.append(Attached(raw))
         else:
-            write = _writer(document.format)
+            write = _writer(format)
             attached.append(attach(sentence, translated.target, write, renderings))
     return attached
 

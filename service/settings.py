@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     """Where the models run; auto takes a CUDA device when there is one."""
     beam_size: Annotated[int, Field(ge=1, le=6)] | None = None
     """Beams per sentence, 1 to 6; unset takes the card's."""
+    repair: bool = True
+    """Whether sentences that fail a check are translated again, at most a quarter of an article."""
     glossary: Annotated[str, Field(min_length=1)] | None = None
     """Terms that hold in every answer: dutch-news (shipped) or the path of a JSON object file."""
     inter_threads: Annotated[int, Field(ge=1, le=256)] = 1
@@ -68,7 +70,7 @@ class Settings(BaseSettings):
     intra_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_cores)
     """Threads inside one batch; inter x intra should not exceed the cores."""
     max_article_characters: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
-    """Longest article or text, in characters (code points); longer is answered 413."""
+    """Longest article or text, in characters without markup; more is answered 413."""
     max_texts_per_request: Annotated[int, Field(ge=1, le=10_000)] = 256
     """Most texts in one /v1/translate request; more is answered 413."""
     max_body_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 2_000_000

@@ -24,6 +24,9 @@ from service.models.pull import pull
 from service.models.store import ModelStore
 from service.settings import ENVIRONMENT_PREFIX, Settings
 
+# Read when torch is imported: its threads wait for each other, which is slow on busy cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 WAIT_SECONDS = 60.0
 
 # A shared machine may stall for a second: time says nothing about the property.

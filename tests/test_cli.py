@@ -95,7 +95,16 @@ def test_what_can_not_be_done_is_one_line_and_exit_code_1(
 
 def test_the_reference_engine_gives_the_same_article(environment: dict[str, str]) -> None:
     fast, reference = (
-        kortom("translate", str(SAMPLE), *DEMO, "--engine", engine, env=environment)
+        kortom(
+            "translate",
+            str(SAMPLE),
+            *DEMO,
+            "--engine",
+            engine,
+            "--intra-threads",
+            "1",
+            env=environment,
+        )
         for engine in ("ctranslate2", "torch")
     )
     assert fast.returncode == reference.returncode == 0
@@ -246,7 +255,13 @@ def server(environment: dict[str, str]) -> "Iterator[tuple[subprocess.Popen[str]
     """``kortom serve`` with the demo profile on a free port, and its address."""
     command = [*KORTOM, "serve", *DEMO, "--port", "0"]
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts what is in the background with SIGINT ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         announcement = process.stdout.readline().strip()

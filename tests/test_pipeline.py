@@ -7,7 +7,7 @@ from fakes import FakeTranslator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.article.document import BlockKind
+from service.article.document import BlockKind, Format
 from service.article.language import LanguageIdentifier
 from service.article.warnings import ArticleWarning, WarningCode
 from service.errors import InferenceError
@@ -130,3 +130,26 @@ def test_as_many_texts_out_as_in_and_no_visible_character_lost(texts: list[str])
     for document, text in zip(documents, texts, strict=True):
         assert document.source.text == text
         assert len(document.sentences) == sum(1 for _ in document.target.sentences())
+
+
+def test_what_is_translated_again_for_inline_markup_is_counted() -> None:
+    targets = {"De vrolijke kat slaapt.": "The cheerful cat sleeps.", "vrolijke kat": "happy cat"}
+    translator = FakeTranslator(lambda sentence: targets.get(sentence, sentence))
+    article = pipeline(translator).translate_article(
+        "<p>De <b>vrolijke kat</b> slaapt.</p>", format=Format.HTML
+    )
+    assert translator.seen == ["De vrolijke kat slaapt.", "vrolijke kat"]
+    assert article.usage.extra_decodes == 1
+
+
+def test_each_of_several_texts_says_that_it_is_not_dutch() -> None:
+    english = "The prime minister said on Thursday that he would not resign after the vote."
+    french = "Le gouvernement a annoncé hier soir que les impôts seraient augmentés pour tous."
+    dutch = "De premier zei donderdag dat hij na de stemming in de Kamer niet zou opstappen."
+    documents, _ = pipeline(marking()).translate_texts([english, french, dutch])
+    assert [codes(document.warnings) for document in documents] == [
+        [WarningCode.ALREADY_ENGLISH, WarningCode.SOURCE_LANGUAGE_SUSPECT],
+        [WarningCode.SOURCE_LANGUAGE_SUSPECT],
+        [],
+    ]
+    assert documents[0].target.text == english

@@ -57,7 +57,9 @@ def texts(
             schemas.TranslatedText(
                 text=document.target.text,
                 warnings=_warnings(
-                    dict.fromkeys(w for s in document.sentences for w in s.warnings)
+                    dict.fromkeys(
+                        [*document.warnings, *(w for s in document.sentences for w in s.warnings)]
+                    )
                 ),
             )
             for document in documents

@@ -329,7 +329,7 @@ class TranslatedText(_Answer):
     text: str
     """The English text, in the structure of the source."""
     warnings: list[WarningAnswer]
-    """What the guard found in any of its sentences."""
+    """What was found about it and about any of its sentences."""
 
 
 class TranslateAnswer(_Answer):

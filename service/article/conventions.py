@@ -194,7 +194,7 @@ _NO_NAMES = frozenset(
 _LONGEST_BYLINE = 200
 _LONGEST_DATELINE = 60
 
-_TIME = r"(?:[01]?[0-9]|2[0-3])(?:[.:][0-5][0-9](?: ?uur\b)?|u[0-5][0-9]\b)"
+_TIME = r"(?:[01]?[0-9]|2[0-3])[.:][0-5][0-9](?: ?uur\b)?"
 _LIVE_TIME = re.compile(
     rf"(?P<time>{_TIME}(?: ?- ?{_TIME})?)(?P<mark>: | - | \| |\Z| (?=[\"'(]*[^\W\d_a-zß-öø-ÿ]))"
 )
@@ -413,8 +413,8 @@ def _english_names(text: str) -> str:
 
 
 def _english_time(text: str) -> str:
-    """``20.45 uur`` and ``20u45`` as ``20:45``."""
-    return re.sub(r"[.u](?=[0-9])", ":", re.sub(" ?uur", "", text))
+    """``20.45 uur`` as ``20:45``."""
+    return re.sub(" ?uur", "", text).replace(".", ":")
 
 
 def _exonym(place: str) -> str:

@@ -1,7 +1,7 @@
 """The document: an article as blocks of sentences with exact offsets into its text."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
@@ -77,10 +77,17 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A paragraph, heading, list item, table cell, … of one or more sentences."""
+    """A paragraph, heading, list item, table cell, … of one or more sentences.
+
+    Attributes:
+        kind: what it is.
+        sentences: what it says.
+        format: how it is written, where that is not the format of its document (HTML in Markdown).
+    """
 
     kind: BlockKind
     sentences: tuple[Sentence, ...]
+    format: Format | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +144,7 @@ class Document:
         pieces.append(self.text[source_position:])
         remaining = iter(made)
         blocks = tuple(
-            Block(block.kind, tuple(islice(remaining, len(block.sentences))))
+            replace(block, sentences=tuple(islice(remaining, len(block.sentences))))
             for block in self.blocks
         )
         return Document("".join(pieces), blocks, self.format)

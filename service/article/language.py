@@ -13,7 +13,7 @@ _ENOUGH_WORDS = 10
 _ENOUGH_LETTERS = 60
 _READ_CHARACTERS = 20_000
 
-_ENGLISH_WORDS = frozenset(
+ENGLISH_WORDS = frozenset(
     """
     about after again always an and any are aren't around at be because been before being between
     both but by can can't could did didn't do does doesn't doing don't during each even every
@@ -138,7 +138,7 @@ def _words(text: str) -> list[str]:
 
 def _count(words: Sequence[str]) -> tuple[int, int]:
     """How many of the words are surely English, and how many surely Dutch."""
-    english = sum(word in _ENGLISH_WORDS for word in words)
+    english = sum(word in ENGLISH_WORDS for word in words)
     return english, sum(word in _DUTCH_WORDS for word in words)
 
 

@@ -11,8 +11,9 @@ The control tokens of a model (``</s>``, ``<pad>``) need nothing: the tokenizer 
 import re
 import unicodedata
 
-_EMOJI = "\u2190-\u21ff\u2300-\u2328\u232b-\u2580\u2582-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
-_WITH_VARIANTS = rf"{_EMOJI}#*0-9\u00a9\u00ae\u203c\u2049\u2122\u2139\u3030\u303d\u3297\u3299"
+from service.article.segmentation import EMOJI
+
+_WITH_VARIANTS = rf"{EMOJI}#*0-9\u00a9\u00ae\u203c\u2049\u2122\u2139\u24c2\u3030\u303d\u3297\u3299"
 """What may have an emoji form and a text form (Unicode: emoji-variation-sequences.txt)."""
 
 _ESCAPE_SEQUENCE = r"""
@@ -23,7 +24,7 @@ _UNSEEN = rf"""
     | [\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u3164\uffa0]
     | [\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]
     | [\ud800-\udfff\ufe00-\ufe0d\U000e0000-\U000e01ef]     # lone surrogates, tags, variants
-    | (?<![{_EMOJI}])(?<![{_EMOJI}]\ufe0f)\u200d | \u200d(?![{_EMOJI}])  # joiners outside an emoji
+    | (?<![{EMOJI}])(?<![{EMOJI}]\ufe0f)\u200d | \u200d(?![{EMOJI}])  # joiners outside an emoji
     | (?<![{_WITH_VARIANTS}])[\ufe0e\ufe0f]
 """
 _FLAG = r"(?P<flag>\U0001f3f4[\U000e0030-\U000e007a]{1,6}\U000e007f)"
@@ -37,6 +38,13 @@ STRAIGHT = (
     | {"…": "..."}
 )
 """Quotes, hyphens and ellipses of typographers, and what a keyboard has for them."""
+
+_ARROWS = (
+    (re.compile(r"(?<!\S)[»›](?!\S)"), ">", re.compile("[«‹]")),
+    (re.compile(r"(?<!\S)[«‹](?!\S)"), "<", re.compile("[»›]")),
+)
+"""Guillemets that stand alone and point somewhere, as in ``Lees verder »``: what they look like,
+what is written for them, and the partners that make quotation marks of them."""
 
 _SPELLINGS = str.maketrans(
     STRAIGHT
@@ -87,6 +95,9 @@ NO_CENTS = re.compile(r"(?<=[0-9]),(?:-{1,2}+|[–—=])(?![\w–—=-]|,[–—
 """The end of a round amount: ``7,-``."""
 
 _EURO_NO_CENTS = re.compile(r"€(?=[0-9.]++,[–—=-])")
+
+_CLOCK = re.compile(r"(?<![\w.,:])([01]?[0-9]|2[0-4])u([0-5][0-9])?(?!\w|-[^\W\d]|\s?uur\b)")
+"""``18u30`` and ``18u``, as Flemish newspapers write ``18.30 uur`` and ``18 uur``."""
 
 _ABBREVIATIONS = {
     "a.h.w.": "als het ware",
@@ -140,6 +151,9 @@ def normalize(text: str) -> str:
     """
     # First, so that nothing lies between a letter and its accent.
     text = _MARK_RUN.sub(r"\1", remove_invisible(text))
+    for arrow, written, partner in _ARROWS:
+        if not partner.search(text):
+            text = arrow.sub(written, text)
     text = _LOST_APOSTROPHE.sub("'", text.translate(_SPELLINGS))
     text = unicodedata.normalize("NFC", _LOST_CHARACTER.sub("", text))
     text = _NUMBER.sub(lambda number: _SPACE.sub(".", number[0]), text)
@@ -147,6 +161,7 @@ def normalize(text: str) -> str:
     text = _DASH_FOR_MINUS.sub("-", SPACED_DASH.sub("-", " ".join(text.split())))
     text = _SPACED_NUMBER.sub(_join_groups, text)
     text = NO_CENTS.sub("", _EURO_NO_CENTS.sub("€ ", text))
+    text = _CLOCK.sub(_with_hour_word, text)
     text = _ABBREVIATION.sub(_expand, text)
     # Marian models read ">>fra<<" at the start as the language to translate to.
     return f"> {text[1:]}" if text.startswith(">>") else text
@@ -156,6 +171,11 @@ def _join_groups(number: re.Match[str]) -> str:
     """A number with full stops, as Dutch has them, between its groups of three digits."""
     money = number["money"] or ""
     return money + number[0][len(money) :].replace(" ", ".")
+
+
+def _with_hour_word(clock: re.Match[str]) -> str:
+    hour, minutes = clock.groups()
+    return f"{hour}.{minutes} uur" if minutes else f"{hour} uur"
 
 
 def _expand(abbreviation: re.Match[str]) -> str:

@@ -98,7 +98,7 @@ OPENING_MARKS = "\"'“”„‚‘’‛«»‹›([¿¡*_—–-"
 CLOSING_MARKS = "\"'“”‘’»›)]*_"
 """What may stand between the last punctuation of a sentence and the white space."""
 
-EMOJI = "\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
+EMOJI = "\u2190-\u21ff\u2300-\u2328\u232b-\u23ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 """Pictures, arrows and their parts (flags, skin tones), as a set for a regular expression."""
 
 EMOJI_JOINERS = "\u200d\ufe0e\ufe0f\U000e0020-\U000e007f"
@@ -210,8 +210,8 @@ def _word_ends_sentence(text: str, position: int, token: str, word: str, followi
         # "Jan A. De Boer" goes on; "vitamine A. De arts" and "bij de A.N.W.B. De" end.
         in_name = next_word is not None and next_word[0].lower() in _NAME_PARTICLES
         return not in_name or len(token) > 3 or _word_before(text, position)[:1].islower()
-    opens_line = position == 0 or text[position - 1] in "\r\n"
-    return not (opens_line and token.isdigit())  # "1. Inleiding"
+    opens_item = position == 0 or text[position - 1] in "\r\n" or text.endswith("; ", 0, position)
+    return not (opens_item and token.isdigit())  # "1. Inleiding", "1. PSV; 2. Ajax"
 
 
 def _word_before(text: str, position: int) -> str:

@@ -4,8 +4,9 @@ The engine sees normalised text, once for each different sentence; what it gives
 typography and checked; what fails is repaired where that is possible, and marked where it is not.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from operator import add
 
 from service.article.casing import is_capitals, sentence_case, to_capitals
 from service.article.conventions import frame
@@ -13,16 +14,18 @@ from service.article.document import BlockKind, Sentence
 from service.article.language import LanguageIdentifier
 from service.article.normalization import normalize, remove_invisible
 from service.article.segmentation import split_to_fit
-from service.article.warnings import ArticleWarning, Severity, WarningCode
+from service.article.warnings import ArticleWarning, WarningCode
 from service.errors import InferenceError
 from service.translation import guard
 from service.translation.consistency import unify_names
-from service.translation.glossary import Glossary, Occurrence
+from service.translation.glossary import Glossary
+from service.translation.guard.evidence import shorten
 from service.translation.guard.names import addresses
-from service.translation.placement import Applied, place, substitute
+from service.translation.placement import Applied
 from service.translation.repair import Failure, repair
+from service.translation.segment import Segment
 from service.translation.translator import Translation, Translator
-from service.translation.typography import polish, unended
+from service.translation.typography import polish
 
 CHECKPOINT_SENTENCES = 32
 """Sentences given to the engine between two checkpoints: one or two seconds of work on a CPU, so
@@ -88,69 +91,6 @@ class Work:
     extra_decodes: list[int]
 
 
-@dataclass(slots=True)
-class _Segment:
-    """A text of one article that the engine translates, however often the article repeats it."""
-
-    text: str
-    """Normalised, as the author capitalised it."""
-    source: str
-    """As the engine sees it: ``text``, unless that is in capitals."""
-    parts: tuple[str, ...]
-    """``source``, or what it was split into to fit."""
-    hard_split: bool
-    verbatim: tuple[str, ...]
-    """Words that must be in the target as they are."""
-    translations: list[Translation] = field(default_factory=list)
-    target: str = ""
-    terms: tuple[Applied, ...] = ()
-    notes: list[ArticleWarning] = field(default_factory=list)
-    _checked: dict[str, list[ArticleWarning]] = field(default_factory=dict)
-
-    @property
-    def reached_limit(self) -> bool:
-        return any(translation.reached_limit for translation in self.translations)
-
-    def finish(self, hypothesis: str) -> str:
-        """A hypothesis of the engine in English typography."""
-        return polish(self.source, hypothesis, self.verbatim)
-
-    def accept(self, translations: Sequence[Translation]) -> None:
-        """Take these translations of the parts."""
-        self.translations = list(translations)
-        targets = [translation.text for translation in translations]
-        joined = map(unended, self.parts[:-1], targets)
-        self.target = self.finish(" ".join([*joined, targets[-1]]))
-
-    def check(self, target: str) -> list[ArticleWarning]:
-        """What the guard says of ``target``; each is checked once."""
-        if target not in self._checked:
-            self._checked[target] = guard.check(self.source, target)
-        return self._checked[target]
-
-    def faults(self, target: str) -> set[str]:
-        """What makes ``target`` fail: codes of hard warnings, and words missing that must stand."""
-        codes = {w.code for w in self.check(target) if w.code.severity is Severity.HARD}
-        return codes | {words for words in self.verbatim if words not in target}
-
-    def place(
-        self, occurrences: Sequence[Occurrence], target: str, renderings: Mapping[str, str]
-    ) -> bool:
-        """Put the terms into ``target`` and take that if more of them hold; whether all do."""
-        placed = place(occurrences, target, renderings)
-        better = len(placed.spans) > len(self.terms)
-        if better and not self.faults(placed.target) - self.faults(self.target):
-            self.target, self.terms = placed.target, placed.spans
-        return len(self.terms) == len(occurrences)
-
-    def note_missing(self, occurrences: Sequence[Occurrence]) -> None:
-        """Say which terms could not be put in."""
-        held = {term.term for term in self.terms}
-        missing = dict.fromkeys(o.term for o in occurrences if o.term not in held)
-        if missing:
-            self.notes.append(ArticleWarning(WarningCode.GLOSSARY_UNAPPLIED, ", ".join(missing)))
-
-
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """What becomes of one sentence: ``prefix``, the target of its segment, ``suffix``.
@@ -160,7 +100,7 @@ class _Plan:
 
     prefix: str = ""
     suffix: str = ""
-    segment: _Segment | None = None
+    segment: Segment | None = None
     capitals: bool = False
     warnings: tuple[ArticleWarning, ...] = ()
     kept: bool = False
@@ -174,11 +114,15 @@ class FaithfulTranslator:
     Args:
         translator: the engine.
         identifier: finds sentences that are English already.
+        repairs: whether sentences that fail a hard check are translated again.
     """
 
-    def __init__(self, translator: Translator, identifier: LanguageIdentifier) -> None:
+    def __init__(
+        self, translator: Translator, identifier: LanguageIdentifier, *, repairs: bool = True
+    ) -> None:
         self._translator = translator
         self._identifier = identifier
+        self._repairs = repairs
 
     def translate(
         self,
@@ -199,9 +143,9 @@ class FaithfulTranslator:
             ServiceError: whatever ``checkpoint`` raises.
         """
         plans: list[list[_Plan]] = []
-        groups: list[list[_Segment]] = []
+        groups: list[list[Segment]] = []
         for article in articles:
-            segments: dict[tuple[str, tuple[str, ...]], _Segment] = {}
+            segments: dict[tuple[str, tuple[str, ...]], Segment] = {}
             plans.append([self._plan(source, segments) for source in article])
             groups.append(list(segments.values()))
         everything = [segment for group in groups for segment in group]
@@ -214,12 +158,9 @@ class FaithfulTranslator:
             checkpoint(len(parts), len(parts))
 
         decodes = self._repair(groups, [len(article) for article in articles], go_on)
+        decodes = list(map(add, decodes, self._apply(glossary, groups, go_on)))
         for group in groups:
             _unify(group)
-        decodes = [
-            before + after
-            for before, after in zip(decodes, self._apply(glossary, groups, go_on), strict=True)
-        ]
         return Work([[_result(plan) for plan in article] for article in plans], decodes)
 
     def phrases(self, texts: Iterable[str], go_on: Callable[[], None]) -> dict[str, str]:
@@ -229,14 +170,23 @@ class FaithfulTranslator:
             texts: words of a sentence.
             go_on: called before every batch; raises to end the work.
         """
-        wanted = [text for text in dict.fromkeys(texts) if self._translator.fits(normalize(text))]
-        made = self._decode([normalize(text) for text in wanted], lambda _done, _total: go_on())
+        sources = {text: normalize(text) for text in texts}
+        made = self._translations(sources.values(), go_on)
         return {
-            text: polish(normalize(text), translation.text)
-            for text, translation in zip(wanted, made, strict=True)
+            text: polish(source, made[source].text)
+            for text, source in sources.items()
+            if source in made
         }
 
-    def _plan(self, source: Source, segments: dict[tuple[str, tuple[str, ...]], _Segment]) -> _Plan:
+    def _translations(
+        self, sources: Iterable[str], go_on: Callable[[], None]
+    ) -> dict[str, Translation]:
+        """Translations of the sources that fit, each once."""
+        wanted = [source for source in dict.fromkeys(sources) if self._translator.fits(source)]
+        made = self._decode(wanted, lambda _done, _total: go_on())
+        return dict(zip(wanted, made, strict=True))
+
+    def _plan(self, source: Source, segments: dict[tuple[str, tuple[str, ...]], Segment]) -> _Plan:
         """What is to be done with a sentence; a new text to translate is added to ``segments``."""
         sentence = source.sentence
         if not source.kind.translatable:
@@ -250,13 +200,14 @@ class FaithfulTranslator:
         capitals = is_capitals(framed.core)
         if not any(map(str.isalpha, framed.core)):
             return _Plan(f"{framed.prefix}{framed.core}{framed.suffix}")
+        seen = sentence_case(framed.core) if capitals else framed.core
         quotes = self._identifier.english_quotes(framed.core)
-        verbatim = _verbatim(sentence, framed.core, quotes)
+        verbatim = _verbatim(sentence, framed.core, seen, quotes)
         segment = segments.get((framed.core, verbatim))
         if segment is None:
-            segment = self._segment(framed.core, verbatim, capitals=capitals)
+            segment = self._segment(framed.core, seen, verbatim)
             segment.notes += [
-                ArticleWarning(WarningCode.ALREADY_ENGLISH, quote) for quote in quotes[:1]
+                ArticleWarning(WarningCode.ALREADY_ENGLISH, shorten(quote)) for quote in quotes[:1]
             ]
             segments[framed.core, verbatim] = segment
         return _Plan(framed.prefix, framed.suffix, segment, capitals)
@@ -266,12 +217,11 @@ class FaithfulTranslator:
             return self._identifier.is_english(text)
         return not self._identifier.identify(text).is_surely("nl")
 
-    def _segment(self, core: str, verbatim: tuple[str, ...], *, capitals: bool) -> _Segment:
-        seen = sentence_case(core) if capitals else core
+    def _segment(self, core: str, seen: str, verbatim: tuple[str, ...]) -> Segment:
         if self._translator.fits(seen):
-            return _Segment(core, seen, (seen,), hard_split=False, verbatim=verbatim)
+            return Segment(core, seen, (seen,), hard_split=False, verbatim=verbatim)
         parts, hard_split = split_to_fit(seen, self._translator.fits)
-        return _Segment(core, seen, tuple(parts), hard_split, verbatim)
+        return Segment(core, seen, tuple(parts), hard_split, verbatim)
 
     def _decode(self, parts: Sequence[str], checkpoint: Checkpoint) -> list[Translation]:
         """Translations of all parts, a checkpoint before every batch."""
@@ -285,13 +235,15 @@ class FaithfulTranslator:
 
     def _repair(
         self,
-        groups: Sequence[Sequence[_Segment]],
+        groups: Sequence[Sequence[Segment]],
         sentences: Sequence[int],
         go_on: Callable[[], None],
     ) -> list[int]:
         """Replace translations that fail by others that pass; returns extra decodes per article."""
+        if not self._repairs:
+            return [0] * len(groups)
         owners: list[int] = []
-        failing: list[_Segment] = []
+        failing: list[Segment] = []
         for article, group in enumerate(groups):
             for segment in group:
                 # Parts of a long sentence are judged together and can't be replaced together.
@@ -307,10 +259,7 @@ class FaithfulTranslator:
 
         outcomes = repair(
             self._translator,
-            [
-                Failure(one.source, one.translations[0], one.verbatim, _judge(one))
-                for one in failing
-            ],
+            [Failure(one.source, one.translations[0], one.verbatim, one.passes) for one in failing],
             may_decode=may_decode,
             checkpoint=go_on,
         )
@@ -320,96 +269,61 @@ class FaithfulTranslator:
             if outcome.translation is not None:
                 failed = sorted(segment.faults(segment.target)) or [WarningCode.LENGTH_LIMIT]
                 segment.accept([outcome.translation])
-                segment.notes.append(ArticleWarning(WarningCode.REPAIRED, ", ".join(failed)))
+                segment.notes.append(
+                    ArticleWarning(WarningCode.REPAIRED, shorten(", ".join(failed)))
+                )
         return decodes
 
     def _apply(
         self,
         glossary: Glossary,
-        groups: Sequence[Sequence[_Segment]],
+        groups: Sequence[Sequence[Segment]],
         go_on: Callable[[], None],
     ) -> list[int]:
         """Put the glossary's terms into the targets; returns extra decodes per article."""
         if not glossary.terms:
             return [0] * len(groups)
-        lacking: list[list[_Lacking]] = []
-        for group in groups:
-            found = [(segment, glossary.find(segment.text)) for segment in group]
-            lacking.append(
-                [
-                    _Lacking(segment, occurrences)
-                    for segment, occurrences in found
-                    if not segment.place(occurrences, segment.target, {})
-                ]
-            )
+        for segment in (segment for group in groups for segment in group):
+            segment.occurrences = glossary.find(segment.text)
+        lacking = [[one for one in group if not one.put_terms({})] for group in groups]
         # What the model makes of a term alone is often what stands in the sentence in its place.
-        terms = {item.term for group in lacking for one in group for item in one.occurrences}
-        renderings = self.phrases(sorted(terms), go_on)
-        still = [
-            [
-                one
-                for one in group
-                if not one.segment.place(one.occurrences, one.segment.target, renderings)
-            ]
-            for group in lacking
-        ]
+        terms = [{term.term for one in group for term in one.occurrences} for group in lacking]
+        renderings = self.phrases(sorted(set().union(*terms)), go_on)
+        still = [[one for one in group if not one.put_terms(renderings)] for group in lacking]
         # Models mostly copy English words that stand in the Dutch sentence.
-        inline = self.phrases((one.inline for group in still for one in group), go_on)
-        for one in (one for group in still for one in group):
-            target = inline.get(one.inline)
-            if target is None or not one.segment.place(one.occurrences, target, renderings):
-                one.segment.note_missing(one.occurrences)
-        return [
-            len({item.term for one in group for item in one.occurrences}) + len(rest)
-            for group, rest in zip(lacking, still, strict=True)
-        ]
+        inline = self._translations([one.inline for group in still for one in group], go_on)
+        for segment in (segment for group in still for segment in group):
+            segment.take_inline(inline.get(segment.inline), renderings)
+        return [len(own) + len(rest) for own, rest in zip(terms, still, strict=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Lacking:
-    """A segment whose target lacks terms of the glossary that its source has."""
+def _verbatim(sentence: Sentence, core: str, seen: str, quotes: Sequence[str]) -> tuple[str, ...]:
+    """Words of ``core`` that must come out as they are: code, English quotations, addresses.
 
-    segment: _Segment
-    occurrences: list[Occurrence]
-
-    @property
-    def inline(self) -> str:
-        """The source with the English terms in place of the Dutch ones."""
-        return substitute(self.segment.source, self.occurrences)
-
-
-def _judge(segment: _Segment) -> Callable[[Translation], bool]:
-    """Whether a translation of the whole segment passes every hard check."""
-
-    def passes(translation: Translation) -> bool:
-        return not translation.reached_limit and not segment.faults(
-            segment.finish(translation.text)
-        )
-
-    return passes
-
-
-def _verbatim(sentence: Sentence, core: str, quotes: Sequence[str]) -> tuple[str, ...]:
-    """Words of ``core`` that must come out as they are: code, English quotations, addresses."""
+    They are written as in ``seen``, which may be ``core`` in small letters. A sentence too long for
+    the guard has none.
+    """
+    if len(core) > guard.MAX_CHARACTERS:
+        return ()
     code = [
         normalize(sentence.text[markup.start : markup.end])
         for markup in sentence.markup
         if markup.verbatim is not None
     ]
     return tuple(
-        words for words in dict.fromkeys([*code, *quotes, *addresses(core)]) if words in core
+        seen[start : start + len(words)]
+        for words in dict.fromkeys([*code, *quotes, *addresses(core)])
+        if words and (start := core.find(words)) >= 0
     )
 
 
-def _unify(segments: Sequence[_Segment]) -> None:
+def _unify(segments: Sequence[Segment]) -> None:
     """Give each name one spelling throughout an article."""
     changed = unify_names(
         [segment.source for segment in segments], [segment.target for segment in segments]
     )
     for index, target in changed.items():
-        segment = segments[index]
-        if segment.faults(target) <= segment.faults(segment.target):
-            segment.target = target
+        segments[index].rename(target)
 
 
 def _result(plan: _Plan) -> TranslatedSentence:

@@ -65,7 +65,7 @@ def test_list_markers_and_line_breaks_stay_in_the_translation() -> None:
 
 @pytest.mark.parametrize("targets", [[], ["a", "b"], ["a", "b", "c", "d"], ["a", "b", "c", ""]])
 def test_another_number_of_translations_than_sentences_is_refused(targets: list[str]) -> None:
-    with pytest.raises(ValueError, match="targets than sentences"):
+    with pytest.raises(ValueError, match="targets for 3 sentences"):
         two_items().render(targets)
 
 

@@ -141,6 +141,17 @@ def test_notes_text_boxes_and_pictures_are_read() -> None:
     )
 
 
+def test_the_letters_of_a_formula_are_code() -> None:
+    document = docx.Document()
+    insert(
+        document.add_paragraph("De formule "),
+        '<m:oMath xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"><m:r>'
+        "<m:t>E=m</m:t></m:r><m:sSup><m:e><m:r><m:t>c</m:t></m:r></m:e><m:sup><m:r><m:t>2</m:t>"
+        "</m:r></m:sup></m:sSup></m:oMath><w:r><w:t> is bekend.</w:t></w:r>",
+    )
+    assert markdown(document) == "De formule `E=mc2` is bekend.\n"
+
+
 def test_deleted_text_is_out_and_inserted_text_is_in() -> None:
     document = docx.Document()
     insert(

@@ -31,6 +31,9 @@ NASTY = st.lists(
             "\u202f",
             "\n",
             "1",
+            "9u",
+            "30",
+            " uur",
             "234",
             ">",
             "<",
@@ -145,6 +148,8 @@ NASTY = st.lists(
             "Onder andere Jan, dat wil zeggen hij, met betrekking tot dit.",
         ),
         ("Bijv. dhr. Smit t/m mevr. Smit.", "Bijvoorbeeld de heer Smit tot en met mevrouw Smit."),
+        ("Open van 9u tot 17u30.", "Open van 9 uur tot 17.30 uur."),
+        ("9u30-12u, een 2u-rack, K9u30", "9.30 uur-12 uur, een 2u-rack, K9u30"),
         ("Het O.M. eist dat ook.", "Het O.M. eist dat ook."),
         ("Zie www.o.a.nl of /ca. 5.", "Zie www.o.a.nl of /ca. 5."),
         ("De brief t.a.v. de heer A. de Boer.", "De brief t.a.v. de heer A. de Boer."),
@@ -252,3 +257,18 @@ def test_a_letter_under_a_heap_of_marks_costs_no_time() -> None:
 def test_as_many_marks_as_a_language_needs_stay() -> None:
     assert normalize("ấ") == "ấ"
     assert normalize("a" + "\u0316" * 30) == "a" + "\u0316" * 30
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Lees verder »", "Lees verder >"),
+        ("Home › Nieuws › Sport", "Home > Nieuws > Sport"),
+        ("« Terug", "< Terug"),
+        ("« Ja », zei hij.", '" Ja ", zei hij.'),
+        ("»Ja«, zei hij.", '"Ja", zei hij.'),
+        ("«Ja», zei hij.", '"Ja", zei hij.'),
+    ],
+)
+def test_a_guillemet_that_points_somewhere_is_no_quotation_mark(text: str, expected: str) -> None:
+    assert normalize(text) == expected

@@ -82,6 +82,7 @@ ONE_SENTENCE = [
     "Zoekmachine Yahoo! Japan groeit.",
     "De maatregel, d.w.z. het verbod, geldt t/m 31 dec. a.s.",
     "1. Inleiding",
+    "1. PSV 84 punten; 2. Ajax 78 punten; 3. Feyenoord 68 punten.",
     "Neem b.v. Utrecht.",
     "De winst is ca. 5 procent, m.a.w. Philips doet het goed.",
     "De minister heeft gisteren\nbesloten om te gaan.",

@@ -1,13 +1,12 @@
 """Both engines translate alike: CTranslate2 is the fast path, torch the reference it is held to."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from ctranslate2.converters import TransformersConverter
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,15 +46,6 @@ def decoding(beam_size: int = 2, **changes: float) -> Decoding:
         "max_target_margin": 0,
     }
     return Decoding(beam_size=beam_size, **(defaults | changes))  # type: ignore[arg-type]  # ints and floats
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_torch_thread() -> Iterator[None]:
-    """Threads that wait for each other are slow where other work takes the cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Sentences to checked English: what fails is repaired or marked, and nothing else is touched."""
 
 import re
+import time
 
 import pytest
 from fakes import FakeTranslator
@@ -246,3 +247,47 @@ def test_a_warning_never_comes_twice_for_one_sentence(text: str) -> None:
         found = [warning.code for warning in sentence.warnings]
         assert len(found) == len(set(found))
         assert all(isinstance(code.severity, Severity) for code in found)
+
+
+def test_an_english_quotation_in_a_line_of_capitals_needs_no_repair() -> None:
+    engine = FakeTranslator(lambda text: text.replace("Verdachte riep", "Suspect shouted"))
+    [sentence], extra = translate(engine, 'VERDACHTE RIEP: "WE WILL WIN THIS ELECTION AGAIN"')
+    assert sentence.target == 'SUSPECT SHOUTED: "WE WILL WIN THIS ELECTION AGAIN"'
+    assert codes(sentence) == {WarningCode.ALREADY_ENGLISH}
+    assert extra == 0
+
+
+def test_thousands_of_addresses_in_one_sentence_take_no_long_time() -> None:
+    text = " ".join(f"zie www.a{number}.nl en @b{number}" for number in range(9_000))
+    start = time.process_time()
+    translate(FakeTranslator(max_characters=500), text)
+    assert time.process_time() - start < 2
+
+
+def test_a_name_keeps_one_spelling_in_a_sentence_translated_again_for_the_glossary() -> None:
+    targets = {
+        "Minister Klöcker kwam gisteren aan.": "Minister Klöcker arrived yesterday.",
+        "Toen vertrok minister Klöcker weer.": "Then minister Klöcker left again.",
+        "Gisteren sprak minister Klöcker met de Kamer.": "Yesterday Klöcker spoke with the room.",
+        "Gisteren sprak minister Klöcker met de House.": "Yesterday Klocker spoke with the House.",
+        "Kamer": "Chamber",
+    }
+    sentences, extra = translate(
+        FakeTranslator(targets.__getitem__), " ".join(list(targets)[:3]), {"Kamer": "House"}
+    )
+    assert sentences[2].target == "Yesterday Klöcker spoke with the House."
+    [term] = sentences[2].terms
+    assert sentences[2].target[term.start : term.end] == "House"
+    assert extra == 2
+
+
+def test_repair_can_be_switched_off() -> None:
+    engine = FakeTranslator(lambda _: "", careful=lambda _: GOOD)
+    faithful = FaithfulTranslator(engine, IDENTIFIER, repairs=False)
+    work = faithful.translate(
+        [sources(parse(DUTCH, Format.TEXT))],
+        glossary=Glossary.of({}),
+        checkpoint=lambda _done, _total: None,
+    )
+    assert codes(work.articles[0][0]) == {WarningCode.EMPTY_TRANSLATION}
+    assert engine.seen == [DUTCH]

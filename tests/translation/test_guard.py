@@ -12,7 +12,7 @@ from planted import PLANTED
 
 from service.article.warnings import Severity, WarningCode
 from service.evaluation.seeds import load_seeds
-from service.translation.guard import MAX_CHARACTERS, check
+from service.translation.guard import CODES, MAX_CHARACTERS, check
 from service.translation.guard.evidence import LONGEST
 from service.translation.guard.number_words import dutch_number, english_number
 
@@ -177,6 +177,12 @@ def test_a_sentence_dropped_or_invented_is_marked(source: str, target: str) -> N
         ),
         ("Het regent.", "Het regent.", WarningCode.SOURCE_COPIED),
         ("De kat slaapt.", "De kat slaapt.", WarningCode.SOURCE_COPIED),
+        ("Kabinet valt over begroting", "Kabinet valt over begroting", WarningCode.SOURCE_COPIED),
+        (
+            "Brand in haven Rotterdam: twee gewonden",
+            "Brand in haven Rotterdam: twee gewonden",
+            WarningCode.SOURCE_COPIED,
+        ),
         (
             "De raad stemde in, maar het plan gaat voorlopig niet door.",
             "The council agreed, maar het plan gaat voorlopig niet door.",
@@ -190,7 +196,15 @@ def test_dutch_that_stayed_dutch_is_marked(source: str, target: str, code: Warni
 
 @pytest.mark.parametrize(
     "line",
-    ["Ajax - Feyenoord 2-1", "Robin van Persie", "Water in Amsterdam", "12.5", "De Volkskrant"],
+    [
+        "Ajax - Feyenoord 2-1",
+        "Robin van Persie",
+        "Water in Amsterdam",
+        "12.5",
+        "De Volkskrant",
+        "Muziek: pop, rock, soul",
+        "All you need is love",
+    ],
 )
 def test_a_line_of_names_and_words_of_both_languages_may_stay(line: str) -> None:
     assert not codes(line, line) & {WarningCode.SOURCE_COPIED, WarningCode.UNTRANSLATED}
@@ -287,3 +301,7 @@ def test_words_in_an_address_are_of_no_language() -> None:
     source = "Mail naar jan.de.vries+nieuws@voorbeeld.nl of kijk op www.het-is-niet-te-laat.nl."
     target = "Mail jan.de.vries+nieuws@voorbeeld.nl or look at www.het-is-niet-te-laat.nl."
     assert check(source, target) == []
+
+
+def test_every_planted_error_has_a_code_of_the_guard() -> None:
+    assert {code for _, code in PLANTED.values()} <= set(CODES)

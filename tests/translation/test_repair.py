@@ -2,12 +2,11 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -386,15 +385,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = ModelStore(root / "models")
     pull(load_card("opus-mt-nl-en"), store, source=source)
     return store.path("opus-mt-nl-en")
-
-
-@pytest.fixture(autouse=True)
-def one_torch_thread() -> Iterator[None]:
-    """Threads that wait for each other are slow where other work takes the cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("engine", [CTranslate2Translator, TorchTranslator])

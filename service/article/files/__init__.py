@@ -29,6 +29,8 @@ _TEXT_FORMATS = {
 }
 _READERS = {".docx": "docx", ".epub": "epub", ".odt": "odt", ".pdf": "pdf"}
 """Modules of this room, each with ``read_markdown(data: bytes) -> str``."""
+DOCUMENT_SUFFIXES = frozenset(_READERS)
+"""Of files that come out as Markdown."""
 
 _SIGNATURES = {
     b"%PDF-": (".pdf", "a PDF file"),

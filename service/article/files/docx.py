@@ -21,12 +21,14 @@ _QUOTES = frozenset(("quote", "intense quote", "block text"))
 _LINK = re.compile(r'HYPERLINK\s+"([^"]+)"', re.IGNORECASE)
 _OFF = frozenset(("0", "false", "off", "none"))
 _CONTAINERS = frozenset(map(qn, ("w:sdt", "w:sdtContent", "w:customXml", "w:ins", "w:moveTo")))
+_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_FORMULAS = (f"{_MATH}oMath", f"{_MATH}oMathPara")
 _MAX_LEVEL = 8
 
 
 def read_markdown(data: bytes) -> str:
-    """The body of a .docx file: headings, paragraphs, lists, quotes, tables, links, emphasis and
-    notes. Headers, footers, comments and deleted text are left out.
+    """The body of a .docx file: headings, paragraphs, lists, quotes, tables, links, emphasis, notes
+    and the letters of formulas. Headers, footers, comments and deleted text are left out.
 
     Raises:
         InvalidRequest: it is encrypted, or too large when unpacked.
@@ -201,6 +203,9 @@ class _Reader:
             etree.SubElement(parent, "sup", {"data-note": str(len(self._notes))})
         elif element.tag == W_T:  # of a field: what it shows
             append_text(parent, element.text or "")
+        elif element.tag in _FORMULAS:
+            letters = "".join(text.text or "" for text in element.iter(f"{_MATH}t"))
+            etree.SubElement(parent, "code").text = letters
         else:
             for picture in element.iter(qn("wp:docPr")):
                 described = picture.get("descr", "")

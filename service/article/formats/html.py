@@ -107,7 +107,7 @@ def parse_html(html: str) -> Document:
     """
     blocks: list[Block] = []
     count = 0
-    for kind, drafts in _Reader(html).blocks():
+    for kind, drafts in html_blocks(html):
         sentences = []
         for draft in drafts:
             count += 1
@@ -116,6 +116,11 @@ def parse_html(html: str) -> Document:
             )
         blocks.append(Block(kind, tuple(sentences)))
     return Document(html, tuple(blocks), Format.HTML)
+
+
+def html_blocks(html: str) -> Iterator[tuple[BlockKind, Sequence[Draft]]]:
+    """The kind and the sentences of every block of HTML, by the rules of :func:`parse_html`."""
+    return _Reader(html).blocks()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,13 @@ from typing import Literal
 from markdown_it.common.utils import MD_TRIM_CHARS
 from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
+from markdown_it.utils import EnvType
 
 from service.article.document import Block, BlockKind, Document, Format, Sentence
+from service.article.formats.html import html_blocks
 from service.article.formats.lines import nothing_to_translate
 from service.article.formats.markdown_inline import LINE_BREAK, PARSER, SEPARATOR, InlineReader
-from service.article.markup import Inline, InlineKind, sentences_in
+from service.article.markup import Draft, Inline, InlineKind, sentences_in
 from service.article.segmentation import OPENING_MARKS
 
 _Span = tuple[int, int]
@@ -29,7 +31,8 @@ def parse_markdown(text: str) -> Document:
 
     * Headings, paragraphs and table cells are blocks. A paragraph in a list item or a block quote
       is of that kind, the innermost one.
-    * Code blocks, HTML blocks, link definitions, front matter, rules and images stay as they are,
+    * HTML blocks are read as HTML, unless they stand in a block quote.
+    * Code blocks, link definitions, front matter, rules and images stay as they are,
       in no sentence.
     * What has no words to translate (figures, code, a URL) is verbatim: one sentence.
     * Code in a line and web addresses are words of their sentence, to come out as they went in.
@@ -54,21 +57,44 @@ def parse_markdown(text: str) -> Document:
             (start + bisect_left(line_feeds, start), end + bisect_left(line_feeds, end))
             for start, end in spans
         ]
-        content = _Content(text, raw_spans, joint)
-        pieces = content.pieces(InlineReader(content.text, reader.env).marks)
-        verbatim = _has_nothing_to_translate(pieces)
-        sentences = []
-        for group in [list(map(_without_break, pieces))] if verbatim else _split_at_breaks(pieces):
-            for draft in sentences_in(text, group, whole=verbatim):
+        if joint == _HTML:
+            found = _html_blocks(text, *raw_spans[0])
+        else:
+            found = [_block(text, kind, _Content(text, raw_spans, joint), reader.env)]
+        for block_kind, drafts in found:
+            sentences = []
+            for draft in drafts:
                 count += 1
                 sentences.append(
                     Sentence(
                         f"s{count}", draft.start, draft.end, draft.text, draft.markup, draft.stray
                     )
                 )
-        if sentences:
-            blocks.append(Block(BlockKind.VERBATIM if verbatim else kind, tuple(sentences)))
+            if sentences:
+                format_ = Format.HTML if joint == _HTML else None
+                blocks.append(Block(block_kind, tuple(sentences), format_))
     return Document(text, tuple(blocks), Format.MARKDOWN)
+
+
+def _block(
+    raw: str, kind: BlockKind, content: "_Content", env: EnvType
+) -> tuple[BlockKind, list[Draft]]:
+    """The kind and the sentences of a block with inline content."""
+    pieces = content.pieces(InlineReader(content.text, env).marks)
+    verbatim = _has_nothing_to_translate(pieces)
+    groups = [list(map(_without_break, pieces))] if verbatim else _split_at_breaks(pieces)
+    drafts = [draft for group in groups for draft in sentences_in(raw, group, whole=verbatim)]
+    return BlockKind.VERBATIM if verbatim else kind, drafts
+
+
+def _html_blocks(raw: str, start: int, end: int) -> list[tuple[BlockKind, list[Draft]]]:
+    """The blocks in the HTML that stands in these places of the document."""
+    found = [
+        (kind, [replace(d, start=d.start + start, end=d.end + start) for d in drafts])
+        for kind, drafts in html_blocks(raw[start:end])
+    ]
+    # Without the tag that it begins with, which a sentence may lose, it would be a paragraph.
+    return [] if found and found[0][1][0].start == start else found
 
 
 _CONTAINERS = {
@@ -77,6 +103,8 @@ _CONTAINERS = {
     "list_item": BlockKind.LIST_ITEM,
 }
 _PIPE = re.compile(r"\\?\|")
+_HTML = "<"
+"""Stands for what joins the spans of an HTML block, which has only one."""
 
 
 class _BlockReader(StateBlock):
@@ -93,7 +121,11 @@ class _BlockReader(StateBlock):
         self.contents: list[tuple[BlockKind, list[_Span], str]] = []
         self._kinds = [BlockKind.PARAGRAPH]
         self._cells: Iterator[list[_Span]] = iter(())
+        self._html: list[tuple[Token, list[_Span]]] = []
         PARSER.block.tokenize(self, 0, self.lineMax)
+        for token, spans in self._html:
+            first, end = token.map or (0, 0)
+            spans.append((src.index("<", self.bMarks[first]), self.eMarks[end - 1]))
 
     def push(self, ttype: str, tag: str, nesting: Literal[-1, 0, 1]) -> Token:
         """Add a token, as the rules do when they have found a block."""
@@ -104,7 +136,12 @@ class _BlockReader(StateBlock):
             self._kinds.append(kind)
         elif kind and nesting < 0:
             self._kinds.pop()
-        return super().push(ttype, tag, nesting)
+        token = super().push(ttype, tag, nesting)
+        if ttype == "html_block" and BlockKind.QUOTE not in self._kinds:
+            spans: list[_Span] = []  # known when all has been read
+            self.contents.append((BlockKind.PARAGRAPH, spans, _HTML))
+            self._html.append((token, spans))
+        return token
 
     def _read_content(self, opening: Token) -> None:
         """Note where the content of the block stands that ``opening`` opens."""

@@ -51,6 +51,9 @@ def parse_text(text: str) -> Document:
       heading too.
     * The sides of a headline's separators (``Live | …``, ``Video - …``) are sentences of their own;
       with a separator a line is a heading even if it ends with a mark.
+    * Rows (results, an address) are list items: lines of fewer than 80 characters of which none
+      begins with a small letter or has punctuation at its end, three or more, or two with digits
+      in both. Lines all in capitals are a headline.
     * A line that begins with a time (``14:32 - …``, ``20.45 uur – …``) opens a paragraph, unless
       it goes on with the sentence of the line before.
     * A credit (``Foto: ANP``) is a caption, and so is a chunk of one line that ends with one.
@@ -190,6 +193,7 @@ def _openings(text: str, lines: Sequence[Span]) -> Iterator[_Opening]:
     kind: BlockKind | None = None  # of the block that the line before belongs to, if it may go on
     mark = "."  # at the end of the line before
     in_live_blog = False
+    are_rows = _are_rows([text[start:end] for start, end in lines])
     for number, (line_start, line_end) in enumerate(lines):
         line = text[line_start:line_end]
         opens = kind in (None, BlockKind.HEADING)
@@ -213,6 +217,8 @@ def _openings(text: str, lines: Sequence[Span]) -> Iterator[_Opening]:
         elif length:
             kind, opens = BlockKind.LIST_ITEM, True
             line_start += length
+        elif are_rows:
+            kind, opens = BlockKind.LIST_ITEM, True
         elif (
             at_sentence
             and 2 * len(line) <= wrap_width
@@ -237,6 +243,19 @@ def _kind_alone(line: str, *, in_sentence: bool) -> BlockKind | None:
     return BlockKind.VERBATIM if nothing_to_translate(line) else None
 
 
+def _are_rows(lines: Sequence[str]) -> bool:
+    """Whether lines that follow each other are no text with line breaks in it, nor marked items."""
+    if len(lines) < 2 or (len(lines) == 2 and not all(any(map(str.isdigit, x)) for x in lines)):
+        return False
+    return not all(map(str.isupper, lines)) and all(
+        _is_heading(line)
+        and not _first(line).islower()
+        and not is_time(line)
+        and not list_marker(line, "", in_paragraph=False, in_sentence=False)
+        for line in lines
+    )
+
+
 def _is_heading(line: str) -> bool:
     return len(line) < _HEADING_CHARACTERS and _last_mark(line) not in _FINAL + _UNFINISHED
 
@@ -250,4 +269,9 @@ def _last_mark(line: str) -> str:
 
 def _has_capital(line: str) -> bool:
     """Whether the first letter after any opening quotes is a capital."""
-    return line[:8].lstrip(OPENING_MARKS)[:1].isupper()
+    return _first(line).isupper()
+
+
+def _first(line: str) -> str:
+    """The first character after any opening quotes, or nothing."""
+    return line[:8].lstrip(OPENING_MARKS)[:1]

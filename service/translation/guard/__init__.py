@@ -47,9 +47,7 @@ _ON_THEIR_OWN = {
 CODES = tuple(
     code
     for code in WarningCode
-    if code in {WarningCode.EMPTY_TRANSLATION, WarningCode.SOURCE_COPIED, WarningCode.UNKNOWN_PIECE}
-    or code in dict(_CHECKS)
-    or code in dict(_NUMBER_CHECKS)
+    if code in _ON_THEIR_OWN or code in dict(_CHECKS) or code in dict(_NUMBER_CHECKS)
 )
 """Every code that :func:`check` can give."""
 

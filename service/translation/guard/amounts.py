@@ -26,8 +26,10 @@ _ENUMERATION = re.compile(
 )
 
 _COUNTED = r"(?:[0-9]|lion|bn|mn|hundred|thousand|joen|jard|honderd|duizend|ml[nd]\.?)[ -]"
+_DUTCH_MONEY = r"\beuro(?!p)|\bton(?:nen)?\b|\btientjes?\b|\bbriefjes? van\b"
+"""Words for amounts of euros: ``twee ton`` is €200,000."""
 _CURRENCIES: Mapping[str, tuple[str, str, str, str]] = {
-    "EUR": (r"€|\beuro(?:['’]?s)?\b|\beur\b", r"\beuro(?!p)", r"€|\beuros?\b|\beur\b", r"\beuro"),
+    "EUR": (r"€|\beuro(?:['’]?s)?\b|\beur\b", _DUTCH_MONEY, r"€|\beuros?\b|\beur\b", r"\beuro"),
     "USD": (r"\$|\bdollars?\b|\busd\b", "dollar", r"\$|\bdollars?\b|\busd\b", "buck"),
     "GBP": (
         rf"£|\bgbp\b|{_COUNTED}pond\b", r"\bpond", rf"£|\bgbp\b|{_COUNTED}pounds?\b",

@@ -13,7 +13,7 @@ _DAYS = {
     "zaterdag": ("saturday", "sat"),
     "zondag": ("sunday", "sun"),
 }
-_MONTHS = {
+MONTHS = {
     "januari": ("january", "jan"),
     "februari": ("february", "feb"),
     "maart": ("march", "mar"),
@@ -27,6 +27,7 @@ _MONTHS = {
     "november": ("november", "nov"),
     "december": ("december", "dec"),
 }
+"""In order: the Dutch name, the English one, and a pattern for short English."""
 _DUTCH_DAY = re.compile("|".join(_DAYS), re.IGNORECASE)
 _ENGLISH_DAY = re.compile(
     rf"\b(?:{'|'.join(f'({name})' for name, _ in _DAYS.values())})", re.IGNORECASE
@@ -46,7 +47,7 @@ _SHORT_MONTHS = dict(
     )
 )
 _ENGLISH_MONTH = re.compile(
-    rf"\b(?:{'|'.join(f'({name.title()})' for name, _ in _MONTHS.values())})\b"
+    rf"\b(?:{'|'.join(f'({name.title()})' for name, _ in MONTHS.values())})\b"
 )
 _MAYBE_MONTH = re.compile(
     r"\b(?:[Ii]n|[Oo]f|[Bb]y|[Ss]ince|[Uu]ntil|[Ll]ast|[Nn]ext|[Tt]his|[Ee]arly|[Ll]ate|mid|and|to"
@@ -90,7 +91,7 @@ def _days(source: str, target: str) -> tuple[list[str], list[str]]:
 
 
 def _months(source: str, target: str) -> tuple[list[str], list[str]]:
-    dutch = {name: number for number, name in enumerate(_MONTHS, 1)}
+    dutch = {name: number for number, name in enumerate(MONTHS, 1)}
     found: dict[str, int] = {}
     for match in _DUTCH_MONTH.finditer(source):
         if match.group()[0].isupper() and match.group() in target:
@@ -103,12 +104,12 @@ def _months(source: str, target: str) -> tuple[list[str], list[str]]:
     missing = [
         name
         for name, number in found.items()
-        if _MONTHS[name][0] not in english
+        if MONTHS[name][0] not in english
         and number not in numeric_target
-        and not re.search(rf"\b{_MONTHS[name][1].title()}\b", target)
+        and not re.search(rf"\b{MONTHS[name][1].title()}\b", target)
     ]
-    expected = {_MONTHS[name][0] for name in found}
-    expected |= {_MONTHS[name][0] for name, number in dutch.items() if number in numeric_source}
+    expected = {MONTHS[name][0] for name in found}
+    expected |= {MONTHS[name][0] for name, number in dutch.items() if number in numeric_source}
     if not _MAYBE_MONTH.search(target):
         expected |= {"may", "march", "august"}
     return missing, [month.title() for month in english if _is_new(month, expected, source)]

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+from service.article.language import ENGLISH_WORDS
 from service.translation.guard.evidence import shorten
 
 WINDOW = 8
@@ -15,6 +16,9 @@ DUTCH_IN_RUN = 2
 """It was, when so many of them are surely Dutch,"""
 LONG_RUN = 6
 """or when it is as long as this, and one of them is."""
+SMALL_WORDS = 3
+"""A translation of the very words of its source is a copy when so many of them are in small letters
+and none of them is surely English or of a name in another language."""
 COPIED_SHARE = 0.9
 """A translation is its source when this share of its words stand there, too."""
 
@@ -81,8 +85,18 @@ def source_copied(source: str, target: str) -> str | None:
     if not words or shared < COPIED_SHARE * len(words) or 2 * len(words) < known.total():
         return None
     dutch = [word for word, counts in zip(words, _dutch(words), strict=True) if counts]
-    needed = 1 if shared == len(words) == known.total() else 1 + len(words) // 6
+    identical = shared == len(words) == known.total()
+    if identical and not dutch:
+        dutch = _small_words(target, words)
+    needed = 1 if identical else 1 + len(words) // 6
     return shorten(" ".join(dutch)) if len(dutch) >= needed else None
+
+
+def _small_words(text: str, words: list[str]) -> list[str]:
+    """The words in small letters if there are enough to tell a Dutch line from names and a list."""
+    small = [word for word in words if word.islower() and len(word) > 2]
+    foreign = not ENGLISH_WORDS.union(_FOREIGN_PARTICLES).isdisjoint(small)
+    return [] if foreign or "," in text or len(small) < SMALL_WORDS else small
 
 
 def untranslated(source: str, target: str) -> str | None:

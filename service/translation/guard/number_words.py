@@ -1,6 +1,8 @@
 """Numbers written in words, Dutch and English."""
 
 import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
@@ -89,10 +91,10 @@ _ENGLISH_AMOUNTS = {
 }
 _ENGLISH_AMOUNTS |= {f"{word[:-1]}ies": Decimal(10 * n) for n, word in enumerate(_ENGLISH_TENS, 2)}
 
-INEXACT = frozenset({*_DUTCH_AMOUNTS, *_ENGLISH_AMOUNTS} - {"eerste", "derde", "derden"})
+_INEXACT = frozenset({*_DUTCH_AMOUNTS, *_ENGLISH_AMOUNTS} - {"eerste", "derde", "derden"})
 """Words that name an amount loosely or in one of many ways; ``both`` may stand for ``twee``."""
 
-DUTCH_SCALES = {
+_DUTCH_SCALES = {
     "honderd": 2,
     "duizend": 3,
     "miljoen": 6,
@@ -109,7 +111,7 @@ DUTCH_SCALES = {
 }
 """Powers of ten that a number before them is multiplied with, on the long scale."""
 
-ENGLISH_SCALES = {
+_ENGLISH_SCALES = {
     "hundred": 2,
     "thousand": 3,
     "k": 3,
@@ -183,3 +185,54 @@ def english_number(word: str) -> Decimal | None:
     if value is None:
         value = _ENGLISH_ORDINALS.get(word)
     return _ENGLISH_AMOUNTS.get(word) if value is None else Decimal(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """How a language writes numbers.
+
+    Attributes:
+        thousands: the mark between groups of three digits.
+        point: the mark before the decimals.
+        scales: powers of ten that a number before these words is multiplied with.
+        value_of: the value of a number word.
+        joiner: ``and`` within a number.
+        article: what stands before a scale word for one.
+        halves: words for a half after ``and a``.
+        connectors: what stands between two numbers that share a scale word.
+        uncounted: number words with another, common meaning.
+    """
+
+    thousands: str
+    point: str
+    scales: Mapping[str, int]
+    value_of: Callable[[str], Decimal | None]
+    joiner: str
+    article: frozenset[str]
+    halves: frozenset[str]
+    connectors: frozenset[str]
+    uncounted: frozenset[str]
+
+
+DUTCH = Language(
+    thousands=".",
+    point=",",
+    scales=_DUTCH_SCALES,
+    value_of=dutch_number,
+    joiner="en",
+    article=frozenset({"een"}),
+    halves=frozenset({"half", "halve"}),
+    connectors=frozenset({"tot", "en", "of", "à", "naar", "-", "–", ","}),
+    uncounted=_INEXACT | frozenset({"vierde"}),
+)
+ENGLISH = Language(
+    thousands=",",
+    point=".",
+    scales=_ENGLISH_SCALES,
+    value_of=english_number,
+    joiner="and",
+    article=frozenset({"a", "an"}),
+    halves=frozenset({"half"}),
+    connectors=frozenset({"to", "and", "or", "-", "–", ","}),
+    uncounted=_INEXACT | frozenset({"second"}),
+)

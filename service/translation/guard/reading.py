@@ -1,18 +1,12 @@
 """Finds the numbers of a sentence, in digits and in words."""
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 
-from service.translation.guard.number_words import (
-    DUTCH_SCALES,
-    ENGLISH_SCALES,
-    INEXACT,
-    dutch_number,
-    english_number,
-)
+from service.translation.guard.dates import MONTHS
+from service.translation.guard.number_words import DUTCH, ENGLISH, Language, english_number
 from service.translation.guard.quantities import (
     Number,
     Value,
@@ -37,68 +31,32 @@ _POWER_OF = frozenset("km m cm mm dm hm mi ft in co h o no nox so".split())
 _SUFFIXES = frozenset("e de ste er st nd rd th s".split())
 """What is glued to the digits of an ordinal or a decade: ``21e``, ``3rd``, ``60s``."""
 _CLOCK_AFTER = re.compile(
-    r"\s?(?:uur|am|pm|a\.m|p\.m|o['’]clock|h|hrs|hours?|gmt|utc)\b", re.IGNORECASE
+    r"\s?(?:uur|u|am|pm|a\.m|p\.m|o['’]clock|h|hrs|hours?|gmt|utc)\b", re.IGNORECASE
 )
 _MINUTES = {"kwart": 15, "vijf": 5, "tien": 10, "twintig": 20, "5": 5, "10": 10, "20": 20}
 _SURE_MINUTES = frozenset({"kwart", "5", "10", "20"})
 _CHAMBER = re.compile(r" Kamer\b")
 """``2e Kamer`` is the House of Representatives."""
 _PLURAL = re.compile(r"['’]s\b")
+_TON = re.compile(r" ton\b")
+"""100,000 euros, or a weight."""
 _UP_TO = re.compile(r" na\b")
 _CENTURY = re.compile(r"[ -]eeuws?e?\b")
-_MONTHS = (
-    "januari|january februari|february maart|march april mei|may juni|june juli|july"
-    " augustus|august september oktober|october november december"
-).split()
-_MONTH_OF = {name: n for n, names in enumerate(_MONTHS, 1) for name in names.split("|")}
-
-
-@dataclass(frozen=True, slots=True)
-class _Language:
-    thousands: str
-    point: str
-    scales: Mapping[str, int]
-    value_of: Callable[[str], Decimal | None]
-    joiner: str
-    article: frozenset[str]
-    halves: frozenset[str]
-    connectors: frozenset[str]
-    uncounted: frozenset[str]
-    """Number words with another, common meaning."""
-
-
-_DUTCH = _Language(
-    thousands=".",
-    point=",",
-    scales=DUTCH_SCALES,
-    value_of=dutch_number,
-    joiner="en",
-    article=frozenset({"een"}),
-    halves=frozenset({"half", "halve"}),
-    connectors=frozenset({"tot", "en", "of", "à", "naar", "-", "–", ","}),
-    uncounted=INEXACT | frozenset({"vierde"}),
-)
-_ENGLISH = _Language(
-    thousands=",",
-    point=".",
-    scales=ENGLISH_SCALES,
-    value_of=english_number,
-    joiner="and",
-    article=frozenset({"a", "an"}),
-    halves=frozenset({"half"}),
-    connectors=frozenset({"to", "and", "or", "-", "–", ","}),
-    uncounted=INEXACT | frozenset({"second"}),
-)
+_MONTH_OF = {
+    name: number
+    for number, (dutch, (english, _)) in enumerate(MONTHS.items(), 1)
+    for name in (dutch, english)
+}
 
 
 def read_dutch(text: str) -> list[Number]:
     """The numbers of a Dutch sentence, in order."""
-    return _Reader(text, _DUTCH).read()
+    return _Reader(text, DUTCH).read()
 
 
 def read_english(text: str) -> list[Number]:
     """The numbers of an English sentence, in order."""
-    return _Reader(text, _ENGLISH).read()
+    return _Reader(text, ENGLISH).read()
 
 
 @dataclass(slots=True)
@@ -106,7 +64,7 @@ class _Reader:
     """Reads the numbers of one text from left to right."""
 
     text: str
-    language: _Language
+    language: Language
     tokens: list[tuple[str, int, int]] = field(init=False)
     numbers: list[Number] = field(init=False, default_factory=list)
 
@@ -288,7 +246,7 @@ class _Reader:
 
     def _tens(self, position: int, value: Decimal) -> tuple[int, Decimal]:
         """``twenty`` before ``five`` makes one number."""
-        if self.language is _ENGLISH and 20 <= value <= 90 and value % 10 == 0:
+        if self.language is ENGLISH and 20 <= value <= 90 and value % 10 == 0:
             unit = english_number(self._word(position)) if self._word(position) else None
             if unit is not None and 1 <= unit <= 9 and unit % 1 == 0:
                 return position + 1, value + unit
@@ -309,7 +267,7 @@ class _Reader:
         if word in ("noon", "midday", "midnight", "middernacht"):
             self._add(first, first + 1, {"clock 0", Decimal(12)})
             return first + 1
-        if self.language is _ENGLISH:
+        if self.language is ENGLISH:
             return self._read_english_clock(first, word, second)
         counted = self._word(first + 2) in self.language.scales  # "half een miljoen"
         if word == "half" and not counted and (hour := self._hour(first + 1)) is not None:
@@ -340,12 +298,12 @@ class _Reader:
         if word == "half" and second.isalpha() and (hour := self._hour(first + 1)) is not None:
             self._add_clock(first, first + 2, 60 * hour + 30)  # British; or the end of a match
             return None
-        sign = {"past": 1, "after": 1, "to": -1, "before": -1, "of": -1}.get(second)
-        if sign and (hour := self._hour(first + 2)) is not None:
-            minutes = 15 if word == "quarter" else self.language.value_of(word)
-            if minutes in (5, 10, 15, 20, 25):
-                self._add_clock(first, first + 3, 60 * hour + sign * int(minutes or 0))
-                return first + 3 if word == "quarter" else None
+        minutes = Decimal(15) if word == "quarter" else self.language.value_of(word)
+        after, minutes = self._tens(first + 1, minutes or Decimal(0))
+        sign = {"past": 1, "after": 1, "to": -1, "before": -1, "of": -1}.get(self._word(after))
+        if sign and minutes in (5, 10, 15, 20, 25) and (hour := self._hour(after + 1)) is not None:
+            self._add_clock(first, after + 2, 60 * hour + sign * int(minutes))
+            return after + 2 if word == "quarter" else None
         if (hour := self._hour(first)) is not None and second in ("thirty", "fifteen"):
             self._add_clock(first, first + 2, 60 * hour + (30 if second == "thirty" else 15))
             return first + 2
@@ -381,6 +339,13 @@ class _Reader:
                 if gap == "/" and right.text in ("2", "4"):
                     more_left.add(1 / Decimal(right.text))
                     more_right.add(1 / Decimal(right.text))
+            if gap in (" meter ", " euro ") and len(right.text) == 2:
+                more_left = more_right = {
+                    whole + hundredths / 100
+                    for whole in left.values
+                    for hundredths in right.values
+                    if isinstance(whole, Decimal) and isinstance(hundredths, Decimal)
+                }
             if gap == " van de " and _CENTURY.match(self.text, right.end):
                 decades = {v for v in left.values if isinstance(v, Decimal) and v < 100}
                 starts = {v for v in right.values if isinstance(v, Decimal) and v >= 100}
@@ -392,8 +357,8 @@ class _Reader:
         return numbers
 
     def _in_context(self, number: Number) -> Number:
-        """``number``, as ``op twee na`` (the third) and ``17e eeuw`` (the 1600s) make it."""
-        if self.language is _ENGLISH or len(number.values) != 1:
+        """``number``, as ``op twee na`` (the third), ``17e eeuw`` and ``3 ton`` make it."""
+        if self.language is ENGLISH or len(number.values) != 1:
             return number
         [value] = number.values
         if not isinstance(value, Decimal) or value > 100:
@@ -402,4 +367,6 @@ class _Reader:
             return replace(number, values=frozenset({value, value + 1}))
         if _CENTURY.match(self.text, number.end):
             return replace(number, values=frozenset({value, 100 * value - 100}))
+        if _TON.match(self.text, number.end):
+            return replace(number, values=frozenset({value, 100_000 * value}))
         return number

@@ -40,7 +40,6 @@ _INNER_APOSTROPHE = re.compile(r"(?<=\w)['’`´](?=\w)|(?<!\w)['’‘](?=(?:s|
 _GENITIVE = re.compile(r"(?<=[szxSZX])['’](?=\s\w)|(?<=\b[Oo])['’]")
 _QUOTE = re.compile(r"[\"“”„‟«»‘’']")
 _OPENING_SINGLE = re.compile(r"(?<!\S)['‘]\w")
-_ADDRESS = re.compile(r"(?:://|www\.)\S*+")
 
 
 def length_ratio(source: str, target: str) -> str | None:
@@ -80,5 +79,5 @@ def _quotes(text: str) -> int:
 
 def question_mismatch(source: str, target: str) -> str | None:
     """Evidence that a question became a statement, or a statement a question."""
-    asked, asks = ("?" in _ADDRESS.sub("", text) for text in (source, target))
+    asked, asks = "?" in source, "?" in target
     return f"{'?' if asked else '.'} -> {'?' if asks else '.'}" if asked != asks else None

@@ -14,6 +14,8 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 
 from service.article.attachment import attach
 from service.article.document import Document, Format
+from service.article.formats import escape
+from service.article.formats.html_tokenizer import TokenKind, tokenize
 from service.article.formats.markdown import escape_markdown, parse_markdown
 from service.article.formats.markdown_inline import LINE_BREAK, InlineReader
 from service.article.markup import InlineKind
@@ -83,6 +85,7 @@ FRAGMENTS = st.lists(
             *"*_~`[]()!<>&\\#-+=:.",
             *("**", "__", "~~", "``", "***", "[a](u)", "[a][r]", "![a](u)", "[^f]", "`c`"),
             *("<b>", "</b>", "<br>", "<!-- c -->", "<code>", "</code>", "<div>", "<https://a.nl>"),
+            *("</div>", "\n\n<p>", "<pre>", "</pre>", "<li>", "<script>", "</script>", "<td a=b>"),
             *("De brug. ", "En dan", "woord ", "Kop", "12,5", "„", "”", "é", "o.a. ", "\x00"),
             *("# ", "## ", "> ", "- ", "* ", "1. ", "- [ ] ", "    ", TABLE),
             *("https://a.nl/b_c", "&amp;", "&#33;", "\\*", "\t", " ", "  ", "\xa0"),
@@ -128,9 +131,9 @@ def sentences(text: str) -> list[str]:
 def translated(text: str, translate: Callable[[str], str]) -> str:
     """The document with other words in it, markup put back and verbatim blocks left alone."""
     document = parse_markdown(text)
-    write = partial(escape_markdown, opens_block=True)
     forms = []
     for block in document.blocks:
+        write = partial(escape, format=block.format or document.format, opens_block=True)
         for sentence in block.sentences:
             form = document.text[sentence.start : sentence.end]
             if block.kind.translatable:
@@ -142,8 +145,21 @@ def translated(text: str, translate: Callable[[str], str]) -> str:
 def structure(text: str) -> list[tuple[object, ...]]:
     """Everything of a document but its words: blocks, levels, code, and the targets of links."""
     return [
-        (t.type, t.tag, t.level, t.info, t.hidden, t.attrs, "" if t.type == "inline" else t.content)
+        (t.type, t.tag, t.level, t.info, t.hidden, t.attrs, fixed(t))
         for t in READER.parse(text, {})
+    ]
+
+
+def fixed(token: Token) -> object:
+    """What no translation changes in a block: not the inline markup, which may be left out."""
+    if token.type == "inline":
+        return ""
+    if token.type != "html_block":
+        return token.content
+    return [
+        (tag.kind, tag.text, tag.attributes)
+        for tag in tokenize(token.content)
+        if tag.kind is TokenKind.RAW or tag.text in ("div", "li", "p", "pre", "td")
     ]
 
 
@@ -182,6 +198,7 @@ def test_an_article_is_headings_paragraphs_quotes_items_and_cells() -> None:
         ("verbatim", ["12,5"]),
         ("table_cell", ["x | y van Ans"]),
         ("verbatim", ["https://x.nl"]),
+        ("paragraph", ["Html blijft."]),
         ("paragraph", ["De voetnoot.", "Met twee zinnen."]),
         ("paragraph", ["En een alinea."]),
     ]
@@ -199,7 +216,7 @@ def test_other_words_leave_everything_else_alone() -> None:
     other = translated(ARTICLE, mangled)
     assert structure(other) == structure(ARTICLE)
     assert "niet *vertalen*" in other
-    assert "<div>\nHtml blijft.\n</div>" in other
+    assert "<div>\nLMTh TFJILB.\n</div>" in other
     assert "titel: De brug" in other
     assert "![Alleen een plaatje](x.png)" in other
     assert "# Ed GURB" in other
@@ -213,7 +230,9 @@ def test_other_words_leave_everything_else_alone() -> None:
         "```\nDe code.\n```\n",
         "~~~ nl\nDe code.",
         "    De code.\n",
-        "<div>De tekst.</div>\n",
+        "<div></div>\n",
+        "> <div>De tekst.</div>\n",
+        "<a>\nDe</a> tekst.\n",
         "<!-- De tekst. -->",
         "---\ntitel: De tekst.\n---\n",
         '[x]: https://x.nl "De tekst."\n',

@@ -599,3 +599,29 @@ def test_verbatim_blocks_are_one_sentence(text: str) -> None:
 def test_hostile_text_takes_no_time(unit: str) -> None:
     text = (unit * 100_000)[:100_000]
     assert "".join(parse_text(text).slices()) == text
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Ajax - PSV 2-1", "Feyenoord - AZ 0-0", "FC Utrecht - Vitesse 3-2"],
+        ["Ajax - PSV 2-1", "Feyenoord - AZ 0-0"],
+        ["Rijksmuseum", "Museumstraat 1", "1071 XX Amsterdam"],
+    ],
+)
+def test_rows_of_results_and_addresses_keep_their_line_breaks(lines: list[str]) -> None:
+    document = parse_text("\n".join(lines))
+    assert [block.kind for block in document.blocks] == [BlockKind.LIST_ITEM] * len(lines)
+    assert [sentence.text for sentence in document.sentences()] == lines
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "De minister sprak met\nRutte en met\nKaag in Den Haag.",
+        "Minister spreekt met\nRutte over begroting",
+        "KABINET VALT\nOVER DE\nBEGROTING",
+    ],
+)
+def test_a_wrapped_sentence_or_headline_is_one(text: str) -> None:
+    assert [sentence.text for sentence in parse_text(text).sentences()] == [text]

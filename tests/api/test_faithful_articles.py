@@ -178,3 +178,24 @@ def test_the_length_of_html_is_that_of_its_words(
         assert reply.status == 413
         assert reply.json()["code"] == "content_too_large"
         assert client.post("/v1/translate", {"texts": ["Dag.", "woord " * 30]}).status == 413
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("html", "<b>a</b>" * 60_000), ("markdown", "- a\n" * 110_000), ("html", "<" * 110_000)],
+)
+def test_a_body_of_nothing_but_markup_is_refused_before_it_is_read(
+    client: "Client", field: str, text: str
+) -> None:
+    reply = client.post("/v1/articles", {field: text})
+    assert reply.status == 413
+    assert reply.json()["code"] == "content_too_large"
+    assert reply.json()["detail"].startswith(f"{field} has ")
+
+
+def test_html_in_markdown_is_translated(client: "Client") -> None:
+    text = '<p align="center">Slag op <b>Tripoli</b></p>\n\n# Slag op Tripoli\n'
+    answer = client.post("/v1/articles", {"markdown": text}).json()
+    assert answer["translation"]["text"] == (
+        '<p align="center">Battle of <b>Tripoli</b></p>\n\n# Battle of Tripoli\n'
+    )
