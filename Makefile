@@ -23,7 +23,7 @@ lint: $(VENV)/installed
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/yamllint --strict .
 
-## bench: the table of README, on random weights of opus-mt-nl-en's shape
+## bench: the table of README, on random weights of opus-mt-nl-en's and distilbart's shapes
 bench: $(VENV)/installed
 	$(BIN)/kortom bench
 
@@ -36,5 +36,5 @@ clean:
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,documents,web]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,documents,evaluation,web]'
 	touch $@

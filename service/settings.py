@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     cards_dir: Annotated[Directory, AfterValidator(_existing)] | None = None
     """Directory of model cards of your own, looked at before the shipped ones."""
     engine: Literal["ctranslate2", "torch"] = "ctranslate2"
-    """Translation engine: ctranslate2 (fast) or torch (the reference)."""
+    """Engine of the models: ctranslate2 (fast) or torch (the reference)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the models run; auto takes a CUDA device when there is one."""
     beam_size: Annotated[int, Field(ge=1, le=6)] | None = None

@@ -167,7 +167,12 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     models = directory / "models"
     pull(load_card("opus-mt-nl-en", cards), ModelStore(models), source=checkpoint)
     return Settings(
-        models_dir=models, cards_dir=cards, intra_threads=1, body_seconds=3, drain_seconds=2
+        profile="light",
+        models_dir=models,
+        cards_dir=cards,
+        intra_threads=1,
+        body_seconds=3,
+        drain_seconds=2,
     )
 
 

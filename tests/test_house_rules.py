@@ -23,13 +23,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"errors"},
     "article": BASE,
     "translation": BASE | TEXT,
-    "summarization": BASE | TEXT,
+    "summarization": BASE | TEXT | {"translation"},
     "pipeline": BASE | TEXT | {"translation", "summarization"},
     "serving": BASE | TEXT | {"pipeline"},
     "api": BASE | TEXT | {"translation", "summarization", "pipeline", "serving"},
     "markdown": BASE | {"api"},
     "app": BASE | TEXT | WORK | {"pipeline", "serving", "api"},
-    "cli": BASE | TEXT | {"models", "evaluation", "pipeline", "api", "markdown", "app"},
+    "cli": BASE
+    | TEXT
+    | {"models", "summarization", "evaluation", "pipeline", "api", "markdown", "app"},
     "models": BASE | TEXT,
     "evaluation": BASE | TEXT | WORK | {"pipeline"},
 }

@@ -85,7 +85,9 @@ def test_an_empty_translation_is_marked() -> None:
 
 
 def test_the_title_is_translated_on_its_own_and_never_a_bullet() -> None:
-    article = pipeline(marking()).translate_article("Dit is een zin.", title="Een titel", summary=SummaryOptions())
+    article = pipeline(marking()).translate_article(
+        "Dit is een zin.", title="Een titel", summary=SummaryOptions()
+    )
     assert article.title is not None
     assert article.title.target.text == "<Een titel>"
     assert [bullet.text for bullet in article.summary.bullets] == ["<Dit is een zin.>"]
@@ -117,7 +119,9 @@ def test_english_is_summed_up_without_translating_it() -> None:
     )
     assert translator.batches == []
     assert summary.summary.bullets[0].text.startswith(("The council", "It voted"))
-    dutch = pipeline(translator).summarize("De raad kwam bijeen.", source_language=None, options=SummaryOptions(bullets=1))
+    dutch = pipeline(translator).summarize(
+        "De raad kwam bijeen.", source_language=None, options=SummaryOptions(bullets=1)
+    )
     assert dutch.summary.bullets[0].text == "<De raad kwam bijeen.>"
 
 

@@ -9,7 +9,10 @@ from fakes import FakeTranslator
 from fastapi import FastAPI
 
 from service.app import create_app
+from service.article.document import Document
+from service.article.warnings import ArticleWarning, WarningCode
 from service.settings import Settings
+from service.summarization.summarizer import Bullet
 
 if TYPE_CHECKING:
     from conftest import Client
@@ -199,3 +202,87 @@ def test_html_in_markdown_is_translated(client: "Client") -> None:
     assert answer["translation"]["text"] == (
         '<p align="center">Battle of <b>Tripoli</b></p>\n\n# Battle of Tripoli\n'
     )
+
+
+class FakeAbstractive:
+    """Writes one bullet that the article carries and one that it does not; a fake, no model."""
+
+    method = "abstractive"
+    engine = "fake"
+
+    def summarize(
+        self,
+        document: Document,
+        bullets: int,
+        *,
+        max_words: int | None = None,  # noqa: ARG002 - what it writes is short
+        checkpoint: Callable[[], None] = lambda: None,
+    ) -> list[Bullet]:
+        checkpoint()
+        first = next(document.sentences())
+        warnings = (ArticleWarning(WarningCode.SOURCE_ELSEWHERE, "Arnhem"),)
+        return [Bullet("A bullet that was written.", (first.id,), 0.8, warnings)][:bullets]
+
+
+ENGLISH_TEXT = (
+    "The council of Arnhem voted for a new bridge over the river on Monday. Work begins in May. "
+    "Residents asked for a cycle path, and the alderman promised to look for the money."
+)
+
+
+def test_without_a_model_for_it_abstractive_is_refused(client: "Client") -> None:
+    for route, body in (
+        ("/v1/articles", {"text": "Dag.", "summary": {"method": "abstractive"}}),
+        ("/v1/summarize", {"text": ENGLISH_TEXT, "method": "abstractive"}),
+    ):
+        reply = client.post(route, body)
+        assert reply.status == 422
+        assert reply.json()["code"] == "method_not_served"
+
+
+def test_a_summary_has_a_headline_and_keeps_its_word_limit(client: "Client") -> None:
+    body = {"text": ENGLISH_TEXT, "bullets": 2, "max_words": 9, "headline": True}
+    summary = client.post("/v1/summarize", body).json()["summary"]
+    assert summary["method"] == "extractive"
+    assert len(summary["bullets"]) == 2
+    assert all(len(bullet["text"].split()) <= 9 for bullet in summary["bullets"])
+    assert 1 <= len(summary["headline"].split()) <= 12
+    plain = client.post("/v1/summarize", {"text": ENGLISH_TEXT}).json()["summary"]
+    assert plain["headline"] is None
+
+
+def test_the_translated_title_is_the_headline(client: "Client") -> None:
+    body = {
+        "title": "Slag op Tripoli",
+        "text": "De Tweede Kamer stemde maandag in Den Haag.",
+        "summary": {"headline": True},
+    }
+    assert client.post("/v1/articles", body).json()["summary"]["headline"] == "Battle of Tripoli"
+
+
+def test_written_bullets_come_with_their_warnings_and_extracts_on_request(
+    settings: Settings,
+    engine: FakeTranslator,
+    start_server: Callable[[FastAPI], AbstractContextManager["Client"]],
+) -> None:
+    with start_server(
+        create_app(settings, translator=engine, summarizer=FakeAbstractive())
+    ) as client:
+        answer = client.post("/v1/summarize", {"text": ENGLISH_TEXT}).json()
+        assert answer["summary"]["method"] == "abstractive"
+        [bullet] = answer["summary"]["bullets"]
+        assert bullet["sources"] == ["s1"]
+        assert bullet["warnings"] == [
+            {"code": "source_elsewhere", "severity": "soft", "evidence": "Arnhem"}
+        ]
+        body = {"text": ENGLISH_TEXT, "method": "extractive"}
+        extract = client.post("/v1/summarize", body).json()["summary"]
+        assert extract["method"] == "extractive"
+        assert all(bullet["support"] == 1 for bullet in extract["bullets"])
+
+
+@pytest.mark.parametrize(
+    "options", [{"max_words": 4}, {"max_words": 101}, {"bullets": 0}, {"headline": "yes"}]
+)
+def test_summary_options_out_of_range_are_refused(client: "Client", options: Any) -> None:
+    assert client.post("/v1/summarize", {"text": ENGLISH_TEXT, **options}).status == 422

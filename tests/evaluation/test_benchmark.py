@@ -56,8 +56,6 @@ def test_the_report_is_a_table_and_json(measured: report.Report) -> None:
     assert "| (f) transformers, one article | 4 | summaries | " in table
     assert "| summaries, CTranslate2 / transformers: (g) / (f) | " in table
     assert "share of the summary in one article's time" in table
-    # Random weights write nonsense, which the service tries to repair.
-    assert measured.extra_decodes > 0
     assert json.loads(json.dumps(asdict(measured)))["rates"]["g"]["unit"] == "summaries"
 
 

@@ -61,8 +61,6 @@ class Report:
         ratios: medians over the rounds of ratios within one round, by description.
         ready_seconds: from process start to the first 200 of ``/readyz``, one value per start.
         articles: articles that the server had answered when its memory was read.
-        extra_decodes: sentences an article that the server translated again, as the checks find
-            fault with random weights' output.
         resident_mb: resident memory of the server then, in 10^6 bytes; none where not Linux.
     """
 
@@ -71,7 +69,6 @@ class Report:
     ratios: dict[str, float] = field(default_factory=dict)
     ready_seconds: list[float] = field(default_factory=list)
     articles: int = 0
-    extra_decodes: float = 0.0
     resident_mb: float | None = None
 
 
@@ -121,7 +118,6 @@ def format_report(report: Report) -> str:
         )
     lines += ["", "| | |", "|---|---:|"]
     lines += [f"| {name} | {ratio:.2f} |" for name, ratio in report.ratios.items()]
-    lines.append(f"| sentences an article that the service repaired | {report.extra_decodes:.1f} |")
     if report.resident_mb is not None:
         memory = f"{report.resident_mb:.0f} MB"
         lines.append(

@@ -91,7 +91,7 @@ _ENGLISH_AMOUNTS = {
 }
 _ENGLISH_AMOUNTS |= {f"{word[:-1]}ies": Decimal(10 * n) for n, word in enumerate(_ENGLISH_TENS, 2)}
 
-_INEXACT = frozenset({*_DUTCH_AMOUNTS, *_ENGLISH_AMOUNTS} - {"eerste", "derde", "derden"})
+INEXACT = frozenset({*_DUTCH_AMOUNTS, *_ENGLISH_AMOUNTS} - {"eerste", "derde", "derden"})
 """Words that name an amount loosely or in one of many ways; ``both`` may stand for ``twee``."""
 
 _DUTCH_SCALES = {
@@ -223,7 +223,7 @@ DUTCH = Language(
     article=frozenset({"een"}),
     halves=frozenset({"half", "halve"}),
     connectors=frozenset({"tot", "en", "of", "à", "naar", "-", "–", ","}),
-    uncounted=_INEXACT | frozenset({"vierde"}),
+    uncounted=INEXACT | frozenset({"vierde"}),
 )
 ENGLISH = Language(
     thousands=",",
@@ -234,5 +234,5 @@ ENGLISH = Language(
     article=frozenset({"a", "an"}),
     halves=frozenset({"half"}),
     connectors=frozenset({"to", "and", "or", "-", "–", ","}),
-    uncounted=_INEXACT | frozenset({"second"}),
+    uncounted=INEXACT | frozenset({"second"}),
 )
