@@ -159,6 +159,12 @@ class _Node:
         return True
 
 
+def _on_one_line(whole: str) -> str:
+    """What has no words, with a space for the white space around it: lines end elsewhere now."""
+    core = whole.strip()
+    return f"{' ' * whole[0].isspace()}{core}{' ' * whole[-1].isspace()}" if core else " "
+
+
 class _Attachment:
     """One sentence, its translation and the markup placed so far."""
 
@@ -221,6 +227,8 @@ class _Attachment:
         source, target = self._sentence.text, self._target.text
         is_atom = markup.verbatim is None and not (markup.opening and markup.closing)
         whole = markup.opening + markup.closing if is_atom else markup.verbatim
+        if is_atom and whole and source != target:
+            whole = _on_one_line(whole)
         if source == target:
             spans: Iterator[tuple[int, int]] = iter([(markup.start, markup.end)])
         elif is_atom:

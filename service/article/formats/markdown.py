@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from markdown_it.common.html_blocks import block_names
 from markdown_it.common.utils import MD_TRIM_CHARS
 from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
@@ -34,7 +35,8 @@ def parse_markdown(text: str) -> Document:
     * HTML blocks are read as HTML, unless they stand in a block quote.
     * Code blocks, link definitions, front matter, rules and images stay as they are,
       in no sentence.
-    * What has no words to translate (figures, code, a URL) is verbatim: one sentence.
+    * What has no words to translate (figures, code, a URL), or has a tag of an HTML block
+      inside a line, is verbatim: one sentence.
     * Code in a line and web addresses are words of their sentence, to come out as they went in.
     * A hard line break (two spaces or a backslash at the end of a line, ``<br>``) ends a sentence,
       unless the next word begins with a small letter or markup around a part of the sentence goes
@@ -81,7 +83,9 @@ def _block(
 ) -> tuple[BlockKind, list[Draft]]:
     """The kind and the sentences of a block with inline content."""
     pieces = content.pieces(InlineReader(content.text, env).marks)
-    verbatim = _has_nothing_to_translate(pieces)
+    verbatim = _has_nothing_to_translate(pieces) or any(
+        _BLOCK_TAG.match(raw, piece.start) for piece in pieces
+    )
     groups = [list(map(_without_break, pieces))] if verbatim else _split_at_breaks(pieces)
     drafts = [draft for group in groups for draft in sentences_in(raw, group, whole=verbatim)]
     return BlockKind.VERBATIM if verbatim else kind, drafts
@@ -102,6 +106,8 @@ _CONTAINERS = {
     "alert": BlockKind.QUOTE,
     "list_item": BlockKind.LIST_ITEM,
 }
+_BLOCK_TAG = re.compile(rf"</?(?:{'|'.join(block_names)})\b", re.IGNORECASE)
+"""What begins an HTML block if it comes to stand where a line begins."""
 _PIPE = re.compile(r"\\?\|")
 _HTML = "<"
 """Stands for what joins the spans of an HTML block, which has only one."""

@@ -159,7 +159,8 @@ def fixed(token: Token) -> object:
     return [
         (tag.kind, tag.text, tag.attributes)
         for tag in tokenize(token.content)
-        if tag.kind is TokenKind.RAW or tag.text in ("div", "li", "p", "pre", "td")
+        if tag.kind is TokenKind.RAW
+        or (tag.kind is not TokenKind.TEXT and tag.text in ("div", "li", "p", "pre", "td"))
     ]
 
 
@@ -599,3 +600,8 @@ def test_deep_nesting_is_no_harm() -> None:
         "*a **b " * 4_000,
     ):
         assert "".join(parse_markdown(text).slices()) == text
+
+
+@pytest.mark.parametrize("text", ["Een _<div>_ hier.", "_<div>*_[a](u)", "Een </p> en <li>punt."])
+def test_a_line_with_a_tag_of_an_html_block_in_it_stays_as_it_is(text: str) -> None:
+    assert translated(text, str.upper) == text
