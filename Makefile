@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed
 	@$(BIN)/python seeds/demo.py
 
-## run: serve the light profile (after: kortom models pull opus-mt-nl-en)
+## run: serve the standard profile (after: kortom models pull opus-mt-nl-en and distilbart-cnn-12-6)
 run: $(VENV)/installed
 	$(BIN)/kortom serve
 

@@ -84,7 +84,7 @@ class WarningCode(StrEnum):
     BULLET_REPLACED = "bullet_replaced", Severity.NOTICE
     """The model's bullet failed a check; this is a sentence of the article in its place."""
     SHORTENED = "shortened", Severity.NOTICE
-    """A bullet was cut at a clause to keep the word limit."""
+    """A bullet was cut at a clause, or else with ``...``, to keep the word limit."""
     REPAIRED = "repaired", Severity.NOTICE
     """The first translation failed a check; this is another one, which passes."""
     WHOLE_PAGE = "whole_page", Severity.NOTICE
