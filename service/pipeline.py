@@ -317,8 +317,7 @@ class ArticlePipeline:
             checkpoint=lambda: checkpoint(done, done),
         )
         # A summarizer that writes falls back to the article's own sentences.
-        own = {" ".join(sentence.text.split()) for sentence in document.sentences()}
-        written = any(bullet.text not in own for bullet in bullets)
+        written = any(bullet.written for bullet in bullets)
         return Bullets(
             summarizer.method if written else self._extractive.method,
             bullets,

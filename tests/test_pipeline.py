@@ -12,7 +12,9 @@ from service.article.language import LanguageIdentifier
 from service.article.warnings import ArticleWarning, WarningCode
 from service.errors import InferenceError
 from service.pipeline import ArticlePipeline
+from service.summarization.abstractive import AbstractiveSummarizer
 from service.summarization.extractive import ExtractiveSummarizer
+from service.summarization.generator import Generated
 from service.summarization.summarizer import SummaryOptions
 from service.translation.translator import Translation
 
@@ -157,3 +159,63 @@ def test_each_of_several_texts_says_that_it_is_not_dutch() -> None:
         [],
     ]
     assert documents[0].target.text == english
+
+
+class Writer:
+    """A model that writes the same summary of everything."""
+
+    engine = "fake"
+    max_source_tokens = 1_000
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split()) + 2
+
+    def generate(
+        self,
+        sources: Sequence[str],
+        *,
+        min_tokens: int,  # noqa: ARG002 - the protocol's
+        max_tokens: int,  # noqa: ARG002
+    ) -> list[Generated]:
+        return [
+            Generated(self._text, -0.5, self.count_tokens(source), 20, reached_limit=False)
+            for source in sources
+        ]
+
+
+ENGLISH = (
+    "The council of Ede agreed to a new bridge over the canal on Tuesday night. The old bridge "
+    "from 1931 has been closed to lorries since a barge hit it. Mayor Hanna Vermeer called the "
+    "decision a relief for every shop in the harbour. The works will cost 14 million euros, of "
+    "which the province pays half. Cyclists have to take a ferry for eighteen months while the "
+    "piers are built."
+)
+
+
+@pytest.mark.parametrize("max_words", [None, 5])
+@pytest.mark.parametrize(
+    ("written", "method"),
+    [
+        ("", "extractive"),
+        ("Astronauts of another planet landed beside some surprised kangaroos.", "extractive"),
+        ("The works will cost 14 million euros.", "abstractive"),
+    ],
+)
+def test_a_summary_is_called_abstractive_only_if_a_model_wrote_some_of_it(
+    written: str, method: str, max_words: int | None
+) -> None:
+    """Sentences of the article stay that when they are shortened."""
+    made = ArticlePipeline(
+        marking(),
+        AbstractiveSummarizer(Writer(written), min_length=56, max_length=142),
+        IDENTIFIER,
+    ).summarize(
+        ENGLISH, source_language="en", options=SummaryOptions(bullets=3, max_words=max_words)
+    )
+    if max_words and method == "abstractive":
+        method = "extractive"  # the model's sentence has no clause to be shortened at
+    assert len(made.summary.bullets) == 3
+    assert made.summary.method == method

@@ -45,6 +45,7 @@ class Quality:
     Attributes:
         rouge: mean F1 over the articles from 0 to 100, by the keys of :data:`ROUGE_TYPES`.
         bullets: how many bullets there are.
+        written: bullets that a model wrote; the others are sentences of the article.
         support: their mean support; ``None`` where there are none.
         warnings: bullets with each code.
         hard: bullets with a hard warning.
@@ -53,6 +54,7 @@ class Quality:
 
     rouge: dict[str, float]
     bullets: int
+    written: int
     support: float | None
     warnings: dict[WarningCode, int]
     hard: int
@@ -71,6 +73,7 @@ class Quality:
         return {
             "rouge": self.rouge,
             "bullets": self.bullets,
+            "written": rate(self.written),
             "support": self.support,
             "warnings": {
                 code.value: {"severity": code.severity.value} | rate(count)
@@ -120,6 +123,7 @@ def assess(
             for kind in ROUGE_TYPES
         },
         bullets=len(every),
+        written=sum(bullet.written for bullet in every),
         support=fmean(bullet.support for bullet in every) if every else None,
         warnings={code: count for code, count in counts.items() if count},
         hard=sum(Severity.HARD in severity for severity in severities),
@@ -211,7 +215,7 @@ def format_table(articles: int, qualities: Mapping[str, Quality]) -> str:
     """The numbers as a Markdown table, one column per method."""
     columns = list(qualities.values())
     lines = [
-        f"{articles} articles; {_rouge_version()}; warnings per 100 bullets",
+        f"{articles} articles; {_rouge_version()}; other rates per 100 bullets",
         "",
         f"| | {' | '.join(qualities)} |",
         "|---|" + "---:|" * len(columns),
@@ -223,6 +227,7 @@ def format_table(articles: int, qualities: Mapping[str, Quality]) -> str:
     for kind, name in ROUGE_TYPES.items():
         add(name, [f"{quality.rouge[kind]:.2f}" for quality in columns])
     add("bullets", [str(quality.bullets) for quality in columns])
+    add("written by a model", [f"{q.per_100(q.written):.1f}" for q in columns])
     add("support", ["-" if q.support is None else f"{q.support:.3f}" for q in columns])
     for code in WarningCode:
         if any(code in quality.warnings for quality in columns):

@@ -159,7 +159,7 @@ def run(options: argparse.Namespace, load: Callable[[], ArticlePipeline]) -> int
         load: loads the served models.
 
     Raises:
-        InvalidRequest: a file can't be read, or the files do not fit each other.
+        InvalidRequest: a file can't be read or written, or the files do not fit each other.
         StartupError: a library or something of COMET is missing, or the model is.
     """
     parallel = read_parallel(options.set, options.reference, options.hypotheses)
@@ -170,6 +170,11 @@ def run(options: argparse.Namespace, load: Callable[[], ArticlePipeline]) -> int
     metrics = sacrebleu_metrics()
     if options.comet:
         comet_program(options.comet)
+    if options.output:
+        try:
+            options.output.open("a").close()
+        except OSError as error:
+            raise InvalidRequest(f"{options.output}: {error.strerror}") from None
     if hypotheses is None:
         documents = translate_lines(parallel.sources, load())
         hypotheses = [" ".join(document.target.text.split()) for document in documents]

@@ -112,7 +112,8 @@ class AbstractiveSummarizer:
             bullets: how many are wanted.
             max_words: most words of a bullet. A sentence of the model over it is shortened at a
                 clause, or left out where that can't be done.
-            checkpoint: called before the model starts; raises to end the work.
+            checkpoint: called before every section and before every bullet that the model wrote is
+                checked; raises to end the work.
 
         Raises:
             InferenceError: the model failed.
@@ -123,24 +124,25 @@ class AbstractiveSummarizer:
             return self._extractive.summarize(
                 document, bullets, max_words=max_words, checkpoint=checkpoint
             )
-        checkpoint()
-        generated = self._generator.generate(
-            [section.text for section in sections],
-            min_tokens=self._tokens(MIN_SHARE, self._min_length, min(s.tokens for s in sections)),
-            max_tokens=self._tokens(MAX_SHARE, self._max_length, max(s.tokens for s in sections)),
-        )
+        generated: list[Generated] = []
+        for section in sections:
+            checkpoint()
+            generated += self._generator.generate(
+                [section.text],
+                min_tokens=self._tokens(MIN_SHARE, self._min_length, section.tokens),
+                max_tokens=self._tokens(MAX_SHARE, self._max_length, section.tokens),
+            )
         places = {sentence.id: place for place, sentence in enumerate(document.sentences())}
         receipts = Receipts(document)
+        drafts = []
+        for section, written in zip(sections, generated, strict=True):
+            for sentence, place in _placed(written, section, places):
+                checkpoint()
+                short = _within(sentence, max_words)
+                if short is not None and count_words(short) >= MINIMUM_WORDS:
+                    drafts.append(_draft(sentence, short, place, receipts, places))
         choice = _Choice(Ranking(document, max_words), bullets, places)
-        choice.take(
-            [
-                _draft(sentence, short, place, receipts, places)
-                for section, written in zip(sections, generated, strict=True)
-                for sentence, place in _placed(written, section, places)
-                if (short := _within(sentence, max_words)) is not None
-                and count_words(short) >= MINIMUM_WORDS
-            ]
-        )
+        choice.take(drafts)
         choice.fill()
         return choice.bullets()
 
@@ -303,7 +305,7 @@ def _draft(
     if text != sentence:
         warnings = [*warnings, ArticleWarning(WarningCode.SHORTENED)]
     return _Draft(
-        Bullet(text, receipt.sources, receipt.support, tuple(warnings)),
+        Bullet(text, receipt.sources, receipt.support, tuple(warnings), written=True),
         places[receipt.sources[0]] if receipt.sources else place,
         tuple(faults),
     )

@@ -106,11 +106,11 @@ def check_bullet(bullet: str, receipt: Receipt, receipts: Receipts) -> list[Arti
     wrong_numbers: list[str] = []
     wrong_names: list[str] = []
     elsewhere: list[str] = []
-    for quantity in quantities(bullet):
+    for quantity in dict.fromkeys(quantities(bullet)):
         if not any(facts.has_quantity(quantity) for facts in cited):
             known = any(facts.has_quantity(quantity) for facts in receipts.facts)
             (elsewhere if known else wrong_numbers).append(quantity.text)
-    for name in names(bullet):
+    for name in dict.fromkeys(names(bullet)):
         if not any(facts.has_name(name) for facts in cited):
             known = any(facts.has_name(name) for facts in receipts.facts)
             (elsewhere if known else wrong_names).append(name.text)

@@ -177,12 +177,17 @@ def shorten(sentence: str, max_words: int) -> str | None:
 def cut(text: str, max_words: int) -> str:
     """The first ``max_words`` words and ``...``: the last resort where nothing shorter is honest.
 
-    A text within the limit is returned as it is, its white space collapsed.
+    Numbers at the end, of which more may follow, are left out. A text within the limit is returned
+    as it is, its white space collapsed.
     """
     words = text.split()
     if len(words) <= max_words:
         return " ".join(words)
-    beginning = " ".join(words[:max_words])
+    kept = words[:max_words]
+    # "Cost 120..." of "cost 120 million euros" would be another amount.
+    while len(kept) > 1 and kept[-1][-1].isdigit():
+        kept.pop()
+    beginning = " ".join(kept)
     beginning = (beginning.rstrip(" ,;:.!?…-–—") or beginning) + "..."
     return beginning + ('"' if beginning.count('"') % 2 else "")
 

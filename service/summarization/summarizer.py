@@ -17,12 +17,14 @@ class Bullet:
         sources: ids of the sentences that it rests on, in document order; at least one.
         support: between 0 and 1, how far its sources carry it; 1 for a sentence taken as it is.
         warnings: what is to be said of it, each code once.
+        written: whether a model wrote it; else it is a sentence of the document, or a part of one.
     """
 
     text: str
     sources: tuple[str, ...]
     support: float
     warnings: tuple[ArticleWarning, ...] = ()
+    written: bool = False
 
 
 @dataclass(frozen=True, slots=True)

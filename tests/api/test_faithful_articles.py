@@ -221,7 +221,8 @@ class FakeAbstractive:
         checkpoint()
         first = next(document.sentences())
         warnings = (ArticleWarning(WarningCode.SOURCE_ELSEWHERE, "Arnhem"),)
-        return [Bullet("A bullet that was written.", (first.id,), 0.8, warnings)][:bullets]
+        bullet = Bullet("A bullet that was written.", (first.id,), 0.8, warnings, written=True)
+        return [bullet][:bullets]
 
 
 ENGLISH_TEXT = (

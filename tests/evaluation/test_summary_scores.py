@@ -1,6 +1,7 @@
 """Scores of bullets: real ROUGE on tiny articles, any summarizer through its protocol."""
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -139,6 +140,20 @@ def test_support_and_warnings_are_those_that_the_bullets_carry(
     }
     assert found["hard"] == {"bullets": 2, "per_100_bullets": 25}
     assert found["soft"] == {"bullets": 2, "per_100_bullets": 25}
+
+
+def test_bullets_that_a_model_wrote_are_told_from_those_of_the_article(
+    articles: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model that writes nothing of use must not pass for a good one."""
+    written = dataclasses.replace(bullet("One.", 0.5), written=True)
+    served = FakeSummarizer(written, bullet("The town builds a bridge."))
+    run(["--set", articles, "--json"], served)
+    found = json.loads(capsys.readouterr().out)["summaries"]
+    assert found["served"]["written"] == {"bullets": 2, "per_100_bullets": 50}
+    assert found["lead-3"]["written"] == {"bullets": 0, "per_100_bullets": 0}
+    run(["--set", articles], served)
+    assert "| written by a model | 50.0 | 0.0 | 0.0 |" in capsys.readouterr().out.splitlines()
 
 
 def test_people_get_a_table_with_a_column_a_method(

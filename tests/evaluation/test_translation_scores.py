@@ -121,6 +121,14 @@ def test_without_hypotheses_the_model_translates_and_its_lines_can_be_kept(
     assert kept.read_text(encoding="utf-8") == "The cat sat on the mat.\nIt is raining.\n"
 
 
+def test_an_output_that_can_not_be_written_is_said_before_a_model_works(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    for output in (tmp_path, tmp_path / "nowhere" / "kept.en"):
+        with pytest.raises(InvalidRequest, match=f"^{re.escape(str(output))}: "):
+            run(["--set", files["nl"], "--reference", files["good"], "--output", str(output)])
+
+
 def test_in_a_checkout_the_seeds_are_the_set(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

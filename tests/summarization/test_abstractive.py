@@ -68,9 +68,8 @@ class FakeGenerator:
 
     @property
     def sources(self) -> list[str]:
-        """The sources of the only call."""
-        [(sources, _, _)] = self.calls
-        return sources
+        """The sources of all calls, in order."""
+        return [source for sources, _, _ in self.calls for source in sources]
 
 
 def summarizer(generator: FakeGenerator) -> AbstractiveSummarizer:
@@ -264,6 +263,53 @@ def test_work_can_be_ended_before_the_model_starts() -> None:
     with pytest.raises(InferenceError, match="nobody waits"):
         summarizer(generator).summarize(ARTICLE, 3, checkpoint=gone)
     assert generator.calls == []
+
+
+def test_work_can_be_ended_between_two_sections() -> None:
+    generator = FakeGenerator(lambda _: "", max_source_tokens=60)
+
+    def gone() -> None:
+        if len(generator.sources) == 2:
+            raise InferenceError("nobody waits")
+
+    with pytest.raises(InferenceError, match="nobody waits"):
+        summarizer(generator).summarize(paragraph(numbered(50)), 3, checkpoint=gone)
+    assert len(generator.sources) == 2
+
+
+def test_work_can_be_ended_while_bullets_are_checked() -> None:
+    generator = FakeGenerator(lambda _: GOOD)
+    calls: list[int] = []
+
+    def gone() -> None:
+        calls.append(len(generator.calls))
+        if calls == [0, 1, 1]:  # before the model, before each of its two bullets
+            raise InferenceError("nobody waits")
+
+    with pytest.raises(InferenceError, match="nobody waits"):
+        summarizer(generator).summarize(ARTICLE, 3, checkpoint=gone)
+
+
+def test_a_bullet_full_of_one_number_does_not_keep_a_long_article_busy() -> None:
+    document = paragraph(["Votes were counted there again."] * 10_000)
+    generator = FakeGenerator(lambda _: "1 " * 140 + "votes.")
+    start = time.monotonic()
+    summarizer(generator).summarize(document, 3)
+    assert time.monotonic() - start < 5
+
+
+def test_every_section_gets_the_lengths_that_its_own_size_asks_for() -> None:
+    """A long block must not have a short one beside it told at the long one's length."""
+    document = make_article(
+        [(BlockKind.PARAGRAPH, numbered(16)), (BlockKind.PARAGRAPH, numbered(4))]
+    )
+    generator = FakeGenerator(lambda _: "", max_source_tokens=230)
+    summarizer(generator).summarize(document, 3)
+    asked = [(least, most) for _, least, most in generator.calls]
+    sizes = [generator.count_tokens(source) for source in generator.sources]
+    assert len(sizes) == 2
+    assert sizes[1] < sizes[0] / 3
+    assert asked == [(min(56, int(0.3 * n)), min(142, int(0.6 * n))) for n in sizes]
 
 
 def numbered(count: int, words: int = 12) -> list[str]:

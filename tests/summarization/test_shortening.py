@@ -142,6 +142,13 @@ def test_the_last_resort_shows_that_words_are_missing() -> None:
     assert cut("- - - -", 2) == "- -..."
 
 
+def test_a_text_is_never_cut_after_a_number_of_which_more_may_follow() -> None:
+    """ "Cost 120..." of "cost 120 million euros" would be another amount."""
+    assert cut("The bridge will cost 120 million euros.", 5) == "The bridge will cost..."
+    assert cut("It grew from 1931 to 2031, the council said.", 6) == "It grew from 1931 to 2031..."
+    assert cut("12 345 678 people came.", 2) == "12..."
+
+
 def bare_words(text: str) -> set[str]:
     return {word.strip('.,"') for word in text.split()}
 
