@@ -1,16 +1,14 @@
 """The order of the steps from a Dutch article to English text and bullets; synchronous."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice, repeat
+from itertools import islice
 
 from service.article import webpage
-from service.article.attachment import Attached, attach
 from service.article.document import Document, Format
-from service.article.formats import escape, parse
+from service.article.formats import parse
 from service.article.language import DetectedLanguage, LanguageIdentifier
-from service.article.normalization import remove_invisible
 from service.article.warnings import ArticleWarning, WarningCode
 from service.errors import ContentTooLarge, InvalidRequest
 from service.summarization.extractive import ExtractiveSummarizer
@@ -18,6 +16,7 @@ from service.summarization.shortening import headline
 from service.summarization.summarizer import Bullet, Summarizer, SummaryOptions
 from service.translation.faithful import Checkpoint, FaithfulTranslator, Source, TranslatedSentence
 from service.translation.glossary import Glossary
+from service.translation.rendering import render, unmatched_words
 from service.translation.translator import Translator
 
 MAX_MARKS = 100_000
@@ -381,8 +380,7 @@ class ArticlePipeline:
             {
                 words
                 for document, sentences in pairs
-                for attached in _attach(document, sentences, {})
-                for words in attached.unmatched
+                for words in unmatched_words(document, sentences)
             }
             for pairs in translated
         ]
@@ -403,45 +401,17 @@ class ArticlePipeline:
         ]
 
 
-def _attach(
-    document: Document, sentences: Sequence[TranslatedSentence], renderings: Mapping[str, str]
-) -> list[Attached]:
-    """Each sentence as it is to stand in the document: escaped, with its markup."""
-    attached = []
-    written = (
-        (block.format or document.format, sentence)
-        for block in document.blocks
-        for sentence in block.sentences
-    )
-    for (format, sentence), translated in zip(written, sentences, strict=True):
-        if translated.kept:
-            raw = remove_invisible(document.text[sentence.start : sentence.end])
-            attached.append(Attached(raw))
-        else:
-            write = _writer(format)
-            attached.append(attach(sentence, translated.target, write, renderings))
-    return attached
-
-
-def _writer(format: Format) -> Callable[[str], str]:
-    """Escapes the pieces of one sentence in order; the first may stand where a line begins."""
-    opening = chain([True], repeat(False))
-    return lambda text: escape(text, format, opens_block=next(opening))
-
-
 def _translated(
     document: Document,
     sentences: Sequence[TranslatedSentence],
     renderings: Mapping[str, str],
     extra_decodes: int,
 ) -> TranslatedDocument:
-    attached = _attach(document, sentences, renderings)
+    target, rendered = render(document, sentences, renderings)
     return TranslatedDocument(
         source=document,
-        target=document.render(
-            [sentence.target for sentence in sentences], [one.form for one in attached]
-        ),
-        sentences=tuple(map(_with_markup_warnings, sentences, attached)),
+        target=target,
+        sentences=rendered,
         usage=Usage(
             characters=len(document.text),
             sentences=len(sentences),
@@ -450,18 +420,6 @@ def _translated(
             extra_decodes=extra_decodes,
         ),
     )
-
-
-def _with_markup_warnings(sentence: TranslatedSentence, attached: Attached) -> TranslatedSentence:
-    warnings = [
-        ArticleWarning(code, " ".join(markup))
-        for code, markup in (
-            (WarningCode.MARKUP_DROPPED, attached.dropped),
-            (WarningCode.MARKUP_MOVED, attached.moved),
-        )
-        if markup
-    ]
-    return replace(sentence, warnings=(*sentence.warnings, *warnings)) if warnings else sentence
 
 
 def _plain_text(document: Document) -> str:
