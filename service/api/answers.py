@@ -140,6 +140,7 @@ def _bullets(made: Bullets) -> schemas.SummaryAnswer:
                 text=bullet.text,
                 sources=list(bullet.sources),
                 support=bullet.support,
+                written=bullet.written,
                 warnings=_warnings(bullet.warnings),
             )
             for bullet in made.bullets

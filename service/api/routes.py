@@ -13,11 +13,11 @@ from service.api.body import JSONRoute
 from service.api.schemas import problem_responses
 from service.article.document import Format
 from service.errors import ContentTooLarge, InvalidRequest
-from service.pipeline import ArticlePipeline, Summary, TranslatedArticle
+from service.pipeline import MAX_MARKS, ArticlePipeline, Summary, TranslatedArticle
 from service.serving.workers import Work, Workers
 from service.settings import Settings
 from service.summarization.summarizer import SummaryOptions
-from service.translation.glossary import Glossary
+from service.translation.glossary import MAX_TERMS, Glossary
 
 _WORK_ERRORS = problem_responses(400, 408, 413, 415, 422, 500, 503, 504)
 
@@ -134,6 +134,8 @@ def create_router(
             max_texts_per_request=settings.max_texts_per_request,
             max_body_bytes=settings.max_body_bytes,
             max_queued_requests=settings.max_queued_requests,
+            max_markup_marks=MAX_MARKS,
+            max_glossary_terms=MAX_TERMS,
             max_bullets=schemas.MAX_BULLETS,
             max_deadline_ms=schemas.MAX_DEADLINE_MS,
         )

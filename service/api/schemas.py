@@ -222,6 +222,8 @@ class BulletAnswer(_Answer):
     """Ids of the sentences that it rests on."""
     support: float
     """Between 0 and 1: how far those sentences carry it."""
+    written: bool
+    """Whether a model wrote it; else it is a sentence of the article."""
     warnings: list[WarningAnswer]
     """What was found about it."""
 
@@ -418,6 +420,10 @@ class LimitsAnswer(_Answer):
     """Largest body."""
     max_queued_requests: int
     """Places for requests."""
+    max_markup_marks: int
+    """Most marks of markup in one text of HTML or Markdown."""
+    max_glossary_terms: int
+    """Most terms in a request's glossary."""
     max_bullets: int
     """Most bullets."""
     max_deadline_ms: int
