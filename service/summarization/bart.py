@@ -9,10 +9,11 @@ import torch
 from transformers import BartForConditionalGeneration, GenerationConfig
 from transformers.utils.logging import disable_progress_bar
 
-from service.errors import InferenceError, StartupError
+from service.errors import InferenceError
 from service.summarization.decoding import Decoding
 from service.summarization.generator import Generated
 from service.summarization.tokenizer import END, PADDING, START, UNKNOWN, BartTokenizer
+from service.translation.marian import torch_device
 
 
 class TorchGenerator:
@@ -30,13 +31,9 @@ class TorchGenerator:
     engine = "torch/float32"
 
     def __init__(self, directory: Path, decoding: Decoding, *, device: str = "cpu") -> None:
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        elif device == "cuda" and not torch.cuda.is_available():
-            raise StartupError("torch sees no CUDA device: use --device cpu or auto")
         if not sys.stderr.isatty():
             disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped upstream
-        self._device = torch.device(device)
+        self._device = torch_device(device)
         self._decoding = decoding
         self.max_source_tokens = decoding.max_source_tokens
         self._tokenizer = BartTokenizer(directory / "hub")

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import ctranslate2
-
-from service.errors import InferenceError, StartupError
+from service.errors import InferenceError
 from service.summarization.decoding import Decoding
 from service.summarization.generator import Generated
 from service.summarization.tokenizer import START, BartTokenizer
+from service.translation.ct2 import load_ctranslate2
 
 
 class CTranslate2Generator:
@@ -40,22 +39,15 @@ class CTranslate2Generator:
         intra_threads: int = 1,
         compute_type: str | None = None,
     ) -> None:
-        if device == "auto":
-            device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-        elif device == "cuda" and not ctranslate2.get_cuda_device_count():
-            raise StartupError("CTranslate2 sees no CUDA device: use --device cpu or auto")
-        if compute_type is None:
-            compute_type = "float16" if device == "cuda" else "int8"
         self._decoding = decoding
         self._tokenizer = BartTokenizer(directory / "hub")
-        self._translator = ctranslate2.Translator(
-            str(directory / "ctranslate2"),
+        self._translator, self.engine = load_ctranslate2(
+            directory / "ctranslate2",
             device=device,
             compute_type=compute_type,
             inter_threads=inter_threads,
             intra_threads=intra_threads,
         )
-        self.engine = f"ctranslate2/{compute_type}"
         self.max_source_tokens = decoding.max_source_tokens
 
     def count_tokens(self, text: str) -> int:

@@ -16,6 +16,42 @@ MAX_BATCH_TOKENS = 2048
 beam takes as many times fewer."""
 
 
+def load_ctranslate2(
+    weights: Path,
+    *,
+    device: str,
+    compute_type: str | None,
+    inter_threads: int,
+    intra_threads: int,
+) -> tuple[ctranslate2.Translator, str]:
+    """A converted model on a device, and the name of the engine: ``ctranslate2/int8``.
+
+    Args:
+        weights: the directory of the converted model.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        compute_type: arithmetic; ``None`` takes int8 on CPU and float16 on CUDA.
+        inter_threads: batches in parallel.
+        intra_threads: threads inside a batch.
+
+    Raises:
+        StartupError: ``cuda`` was asked for and there is none.
+    """
+    if device == "auto":
+        device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    elif device == "cuda" and not ctranslate2.get_cuda_device_count():
+        raise StartupError("CTranslate2 sees no CUDA device: use --device cpu or auto")
+    if compute_type is None:
+        compute_type = "float16" if device == "cuda" else "int8"
+    translator = ctranslate2.Translator(
+        str(weights),
+        device=device,
+        compute_type=compute_type,
+        inter_threads=inter_threads,
+        intra_threads=intra_threads,
+    )
+    return translator, f"ctranslate2/{compute_type}"
+
+
 class CTranslate2Translator:
     """A converted Marian checkpoint in CTranslate2 (implements ``Translator``).
 
@@ -43,24 +79,17 @@ class CTranslate2Translator:
         intra_threads: int = 1,
         compute_type: str | None = None,
     ) -> None:
-        if device == "auto":
-            device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-        elif device == "cuda" and not ctranslate2.get_cuda_device_count():
-            raise StartupError("CTranslate2 sees no CUDA device: use --device cpu or auto")
-        if compute_type is None:
-            compute_type = "float16" if device == "cuda" else "int8"
         self._decoding = decoding
         self._tokenizer = SentencePieceTokenizer(directory / "hub", prefix)
         weights = directory / "ctranslate2"
         self._use_vmap = (weights / "vmap.txt").exists()
-        self._translator = ctranslate2.Translator(
-            str(weights),
+        self._translator, self.engine = load_ctranslate2(
+            weights,
             device=device,
             compute_type=compute_type,
             inter_threads=inter_threads,
             intra_threads=intra_threads,
         )
-        self.engine = f"ctranslate2/{compute_type}"
 
     def fits(self, text: str) -> bool:
         """See ``Translator.fits``."""

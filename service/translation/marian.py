@@ -19,6 +19,19 @@ MAX_BATCH_SENTENCES = 16
 """Sentences in one batch; a larger beam takes as many times fewer."""
 
 
+def torch_device(device: str) -> torch.device:
+    """The device for ``cpu``, ``cuda`` or ``auto``, which takes a CUDA device when there is one.
+
+    Raises:
+        StartupError: ``cuda`` was asked for and there is none.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    elif device == "cuda" and not torch.cuda.is_available():
+        raise StartupError("torch sees no CUDA device: use --device cpu or auto")
+    return torch.device(device)
+
+
 class TorchTranslator:
     """A Marian checkpoint in float32 through transformers (implements ``Translator``).
 
@@ -42,13 +55,9 @@ class TorchTranslator:
         prefix: Sequence[str] = (),
         device: str = "cpu",
     ) -> None:
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        elif device == "cuda" and not torch.cuda.is_available():
-            raise StartupError("torch sees no CUDA device: use --device cpu or auto")
         if not sys.stderr.isatty():
             disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped upstream
-        self._device = torch.device(device)
+        self._device = torch_device(device)
         self._decoding = decoding
         self._tokenizer = SentencePieceTokenizer(directory / "hub", prefix)
         model: Any = MarianMTModel.from_pretrained(
