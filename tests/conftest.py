@@ -29,10 +29,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 WAIT_SECONDS = 60.0
 
-# A shared machine may stall for a second: time says nothing about the property.
-hypothesis.settings.register_profile(
-    "kortom", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
+# A shared machine may stall for a second: time says nothing about a property. The examples are the
+# same in every run; --hypothesis-profile=explore looks for new ones.
+PATIENT: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [hypothesis.HealthCheck.too_slow],
+}
+hypothesis.settings.register_profile("explore", **PATIENT)
+hypothesis.settings.register_profile("kortom", derandomize=True, **PATIENT)
 hypothesis.settings.load_profile("kortom")
 
 CARD = """---
