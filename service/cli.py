@@ -15,7 +15,7 @@ from service import __version__
 from service.article.document import Format
 from service.article.files import DOCUMENT_SUFFIXES, open_docx, read_document
 from service.article.normalization import is_blank
-from service.errors import ContentTooLarge, InvalidRequest, ServiceError, one_line
+from service.errors import InvalidRequest, ServiceError, one_line
 from service.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 from service.summarization.summarizer import SummaryOptions
 
@@ -214,12 +214,6 @@ def _translate(options: argparse.Namespace) -> int:
     text, format_ = (document.html, Format.HTML) if document else _article(options)
     if is_blank(text):
         raise InvalidRequest("the article holds no visible text", code="text_empty")
-    # Of other formats, only the pipeline knows what a reader reads.
-    if format_ is Format.TEXT and len(text) > settings.max_article_characters:
-        raise ContentTooLarge(
-            f"the article has {len(text)} characters; at most "
-            f"{settings.max_article_characters} are taken (--max-article-characters)"
-        )
     loaded = load_pipeline(settings)
     start = time.perf_counter()
     with tqdm(unit="sentence", leave=False, delay=2, disable=None) as bar:
@@ -261,11 +255,13 @@ def _translate(options: argparse.Namespace) -> int:
 
 
 def _warnings(answer: "ArticleAnswer") -> Iterator[str]:
-    """The warnings of an answer, those of sentences after the sentence's id."""
+    """The warnings of an answer: of all of it, of sentences by their ids, of bullets by number."""
     yield from (_line(warning) for warning in answer.warnings)
     for block in answer.translation.blocks or []:
         for sentence in block.sentences:
             yield from (f"{sentence.id}: {_line(warning)}" for warning in sentence.warnings)
+    for number, bullet in enumerate(answer.summary.bullets if answer.summary else [], start=1):
+        yield from (f"bullet {number}: {_line(warning)}" for warning in bullet.warnings)
 
 
 def _line(warning: "WarningAnswer") -> str:

@@ -14,7 +14,8 @@ def side_by_side(answer: ArticleAnswer) -> str:
     if answer.title:
         lines += [f"# {_cell(answer.title)}", ""]
     for bullet in answer.summary.bullets if answer.summary else []:
-        lines.append(f"- {_cell(bullet.text)} ({', '.join(bullet.sources)})")
+        notes = f" ⚠ {_codes(bullet.warnings)}" if bullet.warnings else ""
+        lines.append(f"- {_cell(bullet.text)} ({', '.join(bullet.sources)}){notes}")
     lines += ["", "| | Dutch | English |", "|---|---|---|"]
     for block in answer.translation.blocks or []:
         for sentence in block.sentences:

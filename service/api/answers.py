@@ -31,7 +31,16 @@ def article(
             blocks=_blocks(translated.body) if alignment else None,
         ),
         summary=None if translated.summary is None else _bullets(translated.summary),
-        warnings=_warnings(translated.warnings),
+        warnings=_warnings(
+            [
+                *translated.warnings,
+                *(
+                    w
+                    for s in (translated.title.sentences if translated.title else ())
+                    for w in s.warnings
+                ),
+            ]
+        ),
         models=models,
         usage=_usage(translated.usage),
         timing_ms=schemas.TimingAnswer(

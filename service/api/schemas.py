@@ -316,7 +316,7 @@ class ArticleAnswer(_Answer):
     summary: SummaryAnswer | None
     """The bullets; null when none were asked for."""
     warnings: list[WarningAnswer]
-    """Warnings about the whole answer."""
+    """Warnings about the whole answer, and about the title."""
     models: ServedModels
     """What made it."""
     usage: UsageAnswer

@@ -8,9 +8,18 @@ import pytest
 from fakes import FakeTranslator
 from fastapi import FastAPI
 
+from service.api.schemas import (
+    ArticleAnswer,
+    BulletAnswer,
+    SummaryAnswer,
+    TranslationAnswer,
+    WarningAnswer,
+)
 from service.app import create_app
 from service.article.document import Document
 from service.article.warnings import ArticleWarning, WarningCode
+from service.cli import _warnings
+from service.markdown import side_by_side
 from service.settings import Settings
 from service.summarization.summarizer import Bullet
 
@@ -287,3 +296,31 @@ def test_written_bullets_come_with_their_warnings_and_extracts_on_request(
 )
 def test_summary_options_out_of_range_are_refused(client: "Client", options: Any) -> None:
     assert client.post("/v1/summarize", {"text": ENGLISH_TEXT, **options}).status == 422
+
+
+def test_what_is_wrong_with_the_title_is_said(client: "Client") -> None:
+    body = {"title": "Kabinet geeft 12.500 euro", "text": "Slag op Tripoli", "summary": None}
+    answer = client.post("/v1/articles", body).json()
+    assert "number_mismatch" in codes(answer)
+
+
+def test_warnings_of_bullets_are_printed() -> None:
+    warning = WarningAnswer(
+        code=WarningCode.BULLET_REPLACED, severity="notice", evidence="unsupported"
+    )
+    answer = ArticleAnswer.model_construct(
+        title=None,
+        warnings=[],
+        translation=TranslationAnswer(text="", blocks=None),
+        summary=SummaryAnswer(
+            method="abstractive",
+            headline=None,
+            bullets=[
+                BulletAnswer(
+                    text="A.", sources=["s1"], support=1, written=False, warnings=[warning]
+                )
+            ],
+        ),
+    )
+    assert list(_warnings(answer)) == ["bullet 1: bullet_replaced (unsupported)"]
+    assert "A. (s1) ⚠ bullet_replaced" in side_by_side(answer)
