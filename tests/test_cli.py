@@ -75,7 +75,11 @@ def test_markdown_shows_dutch_and_english_side_by_side(environment: dict[str, st
         (["no-such-file.txt"], b"", "no-such-file.txt: No such file or directory"),
         (["-"], b"\xff\xfe", "-: not UTF-8 at byte 0"),
         (["-"], b" \n\xe2\x80\x8b", "the article holds no visible text"),
-        (["-", "--max-article-characters", "3"], b"Vier", "text has 4 characters; at most 3 are taken"),
+        (
+            ["-", "--max-article-characters", "3"],
+            b"Vier",
+            "text has 4 characters; at most 3 are taken",
+        ),
         (["-", "--beam-size", "7"], b"Ja.", "setting beam_size"),
         (["-", "--device", "cuda"], b"Ja.", "CTranslate2 sees no CUDA device"),
         (["-", "--device", "cuda", "--engine", "torch"], b"Ja.", "torch sees no CUDA device"),
