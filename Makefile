@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo run test lint bench demo-model clean
+.PHONY: demo run test lint bench demo-model openapi clean
 
 ## demo: install, serve the demo model, POST the sample article, print what comes back
 demo: $(VENV)/installed
@@ -30,6 +30,10 @@ bench: $(VENV)/installed
 ## demo-model: train demo-nl-en again from seeds/
 demo-model: $(VENV)/installed
 	$(BIN)/python -m service.evaluation.demo_training
+
+## openapi: write docs/openapi.json again, after a change of the interface
+openapi: $(VENV)/installed
+	WRITE_OPENAPI=1 $(BIN)/python -m pytest -q tests/api/test_openapi.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

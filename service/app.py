@@ -12,7 +12,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from service import __version__
-from service.api import docs, problems, schemas
+from service.api import docs, page, problems, schemas
+from service.api.dialects import deepl, libretranslate
 from service.api.protocol import ProblemProtocol
 from service.api.routes import create_router
 from service.article.language import LanguageIdentifier
@@ -39,6 +40,7 @@ class Loaded:
 
     card: ModelCard
     pipeline: ArticlePipeline
+    identifier: LanguageIdentifier
     models: schemas.ServedModels
 
 
@@ -90,6 +92,7 @@ def create_app(
     app.state.settings = settings
     problems.install(app)
     docs.install(app)
+    page.install(app)
     served = {model.card: model for model in (models.translation, models.summarization)}
     cards = [
         schemas.ModelAnswer(
@@ -103,6 +106,12 @@ def create_app(
         for known in load_cards(settings.cards_dir).values()
     ]
     app.include_router(create_router(settings, workers, loaded.pipeline, models, cards))
+    if settings.libretranslate:
+        app.include_router(
+            libretranslate.create_router(settings, workers, loaded.pipeline, loaded.identifier)
+        )
+    if settings.deepl:
+        app.include_router(deepl.create_router(settings, workers, loaded.pipeline))
     return app
 
 
@@ -191,10 +200,11 @@ def load_pipeline(
         translator.translate([WARM_UP])
     if summarizer is None:
         summarizer = _load_summarizer(settings, summary_card, store)
+    identifier = LanguageIdentifier()
     pipeline = ArticlePipeline(
         translator,
         summarizer,
-        LanguageIdentifier(),
+        identifier,
         glossary=load_glossary(settings.glossary) if settings.glossary else None,
         repairs=settings.repair,
         max_characters=settings.max_article_characters,
@@ -208,7 +218,7 @@ def load_pipeline(
             card=summary_card.name, revision=summary_revision, engine=summarizer.engine
         ),
     )
-    return Loaded(card, pipeline, models)
+    return Loaded(card, pipeline, identifier, models)
 
 
 def load_summarizer(settings: Settings) -> Summarizer:

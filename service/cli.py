@@ -74,6 +74,7 @@ def _discard_output() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from service import mcp
     from service.evaluation import commands as evaluation_commands
     from service.evaluation.benchmark import commands as benchmark_commands
     from service.models import commands as model_commands
@@ -132,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_settings(translate, _TRANSLATE_SETTINGS)
     translate.set_defaults(run=_translate)
 
+    mcp.add_parser(subparsers)
     model_commands.add_parser(subparsers)
     benchmark_commands.add_parser(subparsers)
     evaluation_commands.add_parser(

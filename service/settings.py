@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     """Longest time a request body may take to arrive; slower is answered 408."""
     drain_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
     """How long a stopping server lets accepted requests finish."""
+    libretranslate: bool = True
+    """Whether to answer on LibreTranslate's paths (/translate, /languages, …) as it does."""
+    deepl: bool = True
+    """Whether to answer on DeepL's paths (/v2/translate, /v2/document, …) as DeepL does."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log lines to print."""
 

@@ -31,7 +31,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": BASE | TEXT | WORK | {"pipeline", "serving", "api"},
     "cli": BASE
     | TEXT
-    | {"models", "summarization", "evaluation", "pipeline", "api", "markdown", "app"},
+    | {"models", "summarization", "evaluation", "pipeline", "api", "markdown", "app", "mcp"},
+    "client": set(),
+    "mcp": {"errors", "client"},
     "models": BASE | TEXT,
     "evaluation": BASE | TEXT | WORK | {"pipeline"},
 }

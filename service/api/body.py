@@ -86,6 +86,7 @@ def parse_json(body: bytes) -> Any:
             body.decode("utf-8-sig"),
             object_pairs_hook=_unique_keys,
             parse_constant=_refuse_constant,
+            parse_float=_number,
         )
     except UnicodeDecodeError:
         raise MalformedBody("the body is not UTF-8") from None
@@ -103,6 +104,12 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(document) != len(pairs):
         raise MalformedBody("an object of the body has a key twice", code="duplicate_key")
     return document
+
+
+def _number(text: str) -> float | int:
+    """JSON has one kind of number: 3.0 is the integer 3 (JSON Schema Validation, 6.1.1)."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _refuse_constant(name: str) -> NoReturn:

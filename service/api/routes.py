@@ -38,7 +38,7 @@ def create_router(
         models: what every answer says made it.
         cards: what ``GET /v1/models`` lists.
     """
-    router = APIRouter(route_class=JSONRoute)
+    router = APIRouter(route_class=JSONRoute, responses=problem_responses(400, 500))
 
     @router.post("/v1/articles", responses=_WORK_ERRORS, tags=["articles"])
     async def translate_article(

@@ -2,14 +2,23 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
+from service import __version__
+from service.api import examples
 from service.article.document import BlockKind
 from service.article.normalization import is_blank
 from service.article.warnings import Severity, WarningCode
 from service.errors import InvalidRequest
-from service.translation.glossary import Glossary
+from service.translation.glossary import MAX_TERM_CHARACTERS, MAX_TERMS, Glossary
 
 MAX_TITLE_CHARACTERS = 1_000
 MAX_BULLETS = 10
@@ -29,8 +38,21 @@ def _visible(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_visible)]
-Title = Annotated[str, Field(max_length=MAX_TITLE_CHARACTERS), AfterValidator(_visible)]
+VISIBLE = {
+    "type": "string",
+    "minLength": 1,
+    "pattern": r"[^\s\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e"
+    r"\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb]",
+}
+"""JSON Schema of a text that shows something, in what all dialects of regular expressions know."""
+
+Text = Annotated[str, AfterValidator(_visible), WithJsonSchema(VISIBLE)]
+Title = Annotated[
+    str,
+    Field(max_length=MAX_TITLE_CHARACTERS),
+    AfterValidator(_visible),
+    WithJsonSchema(VISIBLE | {"maxLength": MAX_TITLE_CHARACTERS}),
+]
 
 
 class _Request(BaseModel):
@@ -69,7 +91,35 @@ def _glossary(terms: dict[str, str]) -> dict[str, str]:
     return terms
 
 
-GlossaryTerms = Annotated[dict[str, str], AfterValidator(_glossary)]
+_PLAIN = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_TERM = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_TERM_CHARACTERS,
+    "pattern": rf"^{_PLAIN}*[0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f]{_PLAIN}*$",
+}
+"""JSON Schema of a term in Latin script; the server takes letters and digits of any."""
+GlossaryTerms = Annotated[
+    dict[str, str],
+    AfterValidator(_glossary),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": MAX_TERMS,
+            "propertyNames": _TERM,
+            "additionalProperties": _TERM,
+        }
+    ),
+]
+
+
+def _only(field: str) -> dict[str, Any]:
+    """JSON Schema of an article in ``field`` and in no other."""
+    kinds = {
+        name: {"type": "string" if name == field else "null"}
+        for name in ("text", "html", "markdown")
+    }
+    return {"required": [field], "properties": kinds}
 
 
 class ArticleRequest(_Request):
@@ -98,13 +148,14 @@ class ArticleRequest(_Request):
 
     model_config = ConfigDict(
         json_schema_extra={
+            "oneOf": [_only("text"), _only("html"), _only("markdown")],
             "examples": [
                 {
                     "title": "Slag op Tripoli",
                     "text": "De troepen rukken op.\n\nIn Brussel kwamen de ministers bijeen.",
                     "summary": {"bullets": 2},
                 }
-            ]
+            ],
         }
     )
 
@@ -324,6 +375,8 @@ class ArticleAnswer(_Answer):
     timing_ms: TimingAnswer
     """How long it took."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.ARTICLE]})
+
 
 class TranslatedText(_Answer):
     """One translated text."""
@@ -347,6 +400,8 @@ class TranslateAnswer(_Answer):
     """What made it."""
     usage: UsageAnswer
     """How much work it was."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.TRANSLATE]})
 
 
 class SummarySource(_Answer):
@@ -380,6 +435,8 @@ class SummarizeAnswer(_Answer):
     usage: UsageAnswer
     """How much work it was."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.SUMMARIZE]})
+
 
 class ModelAnswer(_Answer):
     """A model card in short."""
@@ -406,6 +463,8 @@ class ModelsAnswer(_Answer):
     models: list[ModelAnswer]
     """One per card."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.MODELS]})
+
 
 class LimitsAnswer(_Answer):
     """What this server accepts."""
@@ -429,6 +488,8 @@ class LimitsAnswer(_Answer):
     max_deadline_ms: int
     """Longest deadline."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.LIMITS]})
+
 
 class VersionAnswer(_Answer):
     """What runs here."""
@@ -436,12 +497,16 @@ class VersionAnswer(_Answer):
     version: str
     """Version of Kortom."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": __version__}]})
+
 
 class HealthAnswer(_Answer):
     """State of the server."""
 
     status: Literal["ok"]
     """Always ok; anything else is a problem."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
 
 
 class FieldError(_Answer):
@@ -476,4 +541,4 @@ class Problem(_Answer):
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI entries for the errors of a route (``problems.install`` sets their media type)."""
-    return {status: {"model": Problem} for status in statuses}
+    return {status: {"model": Problem, **examples.problems(status)} for status in statuses}

@@ -1,13 +1,24 @@
 """The interface description says what the service does."""
 
+import json
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from service import errors, pipeline
+from service.api import body, problems, routes, schemas
+from service.errors import ServiceError, StartupError
+
 if TYPE_CHECKING:
     from conftest import Client
 
+COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
+PROBLEM = "application/problem+json"
+NOWHERE = {"client_gone", "not_found", "method_not_allowed"}
+"""Codes that no documented operation answers with."""
 ERRORS = {"400", "408", "413", "415", "422", "500", "503", "504"}
 
 
@@ -83,8 +94,8 @@ def test_every_error_is_documented_as_a_problem(
         assert set(errors) >= (ERRORS if method == "post" else set())
         for response in errors.values():
             assert response["description"]
-            assert list(response["content"]) == ["application/problem+json"]
-            schema = resolve(document, response["content"]["application/problem+json"]["schema"])
+            assert list(response["content"]) == [PROBLEM]
+            schema = resolve(document, response["content"][PROBLEM]["schema"])
             assert list(schema["properties"]) == [
                 "type",
                 "title",
@@ -135,6 +146,67 @@ def test_answers_hold_no_undocumented_field(
     for (method, path), operation in operations.items():
         if method == "get":
             check_fields(document, operation, server.get(path).json())
+
+
+def test_the_committed_description_is_this_one(document: Any) -> None:
+    """``make openapi`` writes it."""
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    if "WRITE_OPENAPI" in os.environ:
+        COMMITTED.write_text(text, encoding="utf-8")
+    assert COMMITTED.read_text(encoding="utf-8") == text
+
+
+def test_every_answer_has_an_example_that_could_be_one(
+    document: Any, operations: dict[tuple[str, str], Any]
+) -> None:
+    for operation in operations.values():
+        reference = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        (example,) = resolve(document, reference)["examples"]
+        model = getattr(schemas, reference["$ref"].rpartition("/")[2])
+        assert model.model_validate(example, strict=False).model_dump(mode="json") == example
+        check(document, reference, example)
+
+
+def test_the_example_of_an_article_points_at_its_sentences(document: Any) -> None:
+    (example,) = document["components"]["schemas"]["ArticleAnswer"]["examples"]
+    for block in example["translation"]["blocks"]:
+        for sentence in block["sentences"]:
+            html = example["page"]["html"]
+            assert html[sentence["start"] : sentence["end"]] == sentence["source"]
+            for term in sentence["terms"]:
+                assert sentence["target"][term["start"] : term["end"]] == "House of Representatives"
+
+
+def test_every_error_code_is_shown_where_it_can_happen(
+    operations: dict[tuple[str, str], Any],
+) -> None:
+    shown = set()
+    for operation in operations.values():
+        for status, response in operation["responses"].items():
+            if status.startswith("2"):
+                continue
+            for code, example in response["content"][PROBLEM]["examples"].items():
+                shown.add(code)
+                problem = example["value"]
+                assert schemas.Problem.model_validate(problem).model_dump(exclude_none=True)
+                assert (problem["status"], problem["code"]) == (int(status), code)
+    known = {
+        cls.default_code
+        for cls in vars(errors).values()
+        if isinstance(cls, type)
+        and issubclass(cls, ServiceError)
+        and not issubclass(cls, StartupError)
+    }
+    for module in (body, problems, routes, pipeline, schemas):
+        text = Path(str(module.__file__)).read_text(encoding="utf-8")
+        known |= set(re.findall(r'(?:\bcode=|PydanticCustomError\(\s*)"([a-z_]+)"', text))
+    assert shown >= known - NOWHERE
+
+
+def test_callers_learn_when_to_come_back(operations: dict[tuple[str, str], Any]) -> None:
+    for operation in operations.values():
+        for status in operation["responses"].keys() & {"429", "503"}:
+            assert "Retry-After" in operation["responses"][status]["headers"]
 
 
 def check_fields(document: Any, operation: Any, answer: Any) -> None:

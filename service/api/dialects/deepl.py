@@ -1,0 +1,180 @@
+"""The DeepL API, version 2, as its own clients use it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from service.api.dialects import deepl_documents
+from service.api.dialects.deepl_fields import (
+    SOURCE_LANGUAGES,
+    TARGET_LANGUAGES,
+    DeepLRoute,
+    read_bullets,
+    read_format,
+    read_languages,
+    read_texts,
+)
+from service.api.dialects.fields import read_fields
+from service.api.dialects.patience import patient_json
+from service.api.routes import _disconnected
+from service.article.document import Format
+from service.article.warnings import ArticleWarning, WarningCode
+from service.errors import InvalidRequest, NotFound, RequestError
+from service.pipeline import SOURCE_LANGUAGE, TARGET_LANGUAGE, ArticlePipeline
+from service.serving.workers import Work, Workers
+from service.settings import Settings
+from service.summarization.summarizer import SummaryOptions
+
+NO_LIMIT = 1_000_000_000_000
+"""What DeepL gives as ``character_limit`` to an account without one."""
+
+
+class _Meter:
+    """Characters translated since the server began."""
+
+    def __init__(self) -> None:
+        self.characters = 0
+
+
+def create_router(settings: Settings, workers: Workers, pipeline: ArticlePipeline) -> APIRouter:
+    """The routes of DeepL's API over one pipeline.
+
+    A key, in ``Authorization: DeepL-Auth-Key`` or in the field ``auth_key``, is taken and not
+    looked at.
+
+    Args:
+        settings: limits.
+        workers: runs the pipeline off the event loop.
+        pipeline: does the work.
+    """
+    meter = _Meter()
+    router = APIRouter(route_class=DeepLRoute, include_in_schema=False)
+    router.include_router(deepl_documents.create_router(workers, pipeline))
+
+    @router.api_route("/v2/translate", methods=["GET", "POST"])
+    async def translate(request: Request) -> Response:
+        """Translate texts, each on its own."""
+        fields = await read_fields(request)
+        source = read_languages(fields)
+        texts = read_texts(fields, settings.max_texts_per_request)
+        format = read_format(fields)
+        bullets = read_bullets(fields)
+
+        async def answer() -> dict[str, Any]:
+            translations = await workers.run(
+                lambda work: _translate(pipeline, texts, format, source, bullets, work),
+                disconnected=_disconnected(request),
+            )
+            meter.characters += sum(map(len, texts))
+            return {"translations": translations}
+
+        return await patient_json(answer())
+
+    @router.api_route("/v2/languages", methods=["GET", "POST"])
+    async def languages(request: Request) -> Response:
+        """The languages of one side."""
+        match (await read_fields(request)).first("type") or "source":
+            case "source":
+                return JSONResponse(
+                    [{"language": code, "name": name} for code, name in SOURCE_LANGUAGES.items()]
+                )
+            case "target":
+                return JSONResponse(
+                    [
+                        {"language": code, "name": name, "supports_formality": False}
+                        for code, name in TARGET_LANGUAGES.items()
+                    ]
+                )
+        raise RequestError("Parameter 'type' is invalid. 'source' and 'target' are valid values.")
+
+    @router.api_route("/v2/usage", methods=["GET", "POST"])
+    async def usage() -> Response:
+        """The characters translated since the server began, and no limit."""
+        return JSONResponse({"character_count": meter.characters, "character_limit": NO_LIMIT})
+
+    @router.get("/v2/glossary-language-pairs")
+    async def glossary_languages() -> Response:
+        """No pair of languages has glossaries here."""
+        return JSONResponse({"supported_languages": []})
+
+    @router.get("/v2/glossaries")
+    @router.get("/v3/glossaries")
+    async def list_glossaries() -> Response:
+        """There are none."""
+        return JSONResponse({"glossaries": []})
+
+    @router.post("/v2/glossaries")
+    @router.post("/v3/glossaries")
+    async def create_glossary() -> Response:
+        """None can be made."""
+        raise RequestError("Unsupported glossary source and target language pair")
+
+    @router.api_route("/v2/glossaries/{path:path}", methods=["GET", "DELETE"])
+    @router.api_route("/v3/glossaries/{path:path}", methods=["GET", "PUT", "PATCH", "DELETE"])
+    async def glossary() -> Response:
+        """Whichever it is, it is not there."""
+        raise NotFound("Glossary not found")
+
+    return router
+
+
+def _translate(
+    pipeline: ArticlePipeline,
+    texts: Sequence[str],
+    format: Format,
+    source: str | None,
+    bullets: int,
+    work: Work,
+) -> list[dict[str, Any]]:
+    """The answer to each text; ``bullets`` of each in ``summary``, a field of our own.
+
+    Raises:
+        InvalidRequest: no ``source`` is given, and a text is clearly in a language not served.
+    """
+    if not bullets:
+        documents, _ = pipeline.translate_texts(texts, format=format, checkpoint=work.checkpoint)
+        return [
+            _answer(text, document.target.text, source or _detected(document.warnings))
+            for text, document in zip(texts, documents, strict=True)
+        ]
+    answers = []
+    for text in texts:
+        article = pipeline.translate_article(
+            text,
+            format=format,
+            main_text=False,
+            source_language=SOURCE_LANGUAGE if source else "auto",
+            summary=SummaryOptions(bullets),
+            checkpoint=work.checkpoint,
+        )
+        answer = _answer(text, article.body.target.text, source or _detected(article.warnings))
+        made = article.summary.bullets if article.summary else ()
+        answers.append(answer | {"summary": [bullet.text for bullet in made]})
+    return answers
+
+
+def _answer(text: str, translation: str, source: str) -> dict[str, Any]:
+    return {
+        "detected_source_language": source,
+        "text": translation,
+        "billed_characters": len(text),
+    }
+
+
+def _detected(warnings: Iterable[ArticleWarning]) -> str:
+    """The language of a text, by the warnings about it.
+
+    Raises:
+        InvalidRequest: it is clearly neither Dutch nor English.
+    """
+    evidence = {warning.code: warning.evidence for warning in warnings}
+    if WarningCode.ALREADY_ENGLISH in evidence:
+        return TARGET_LANGUAGE.upper()
+    if code := evidence.get(WarningCode.SOURCE_LANGUAGE_SUSPECT):
+        raise InvalidRequest(
+            f"a text looks like {code}: only Dutch (nl) is translated", code="language_not_served"
+        )
+    return SOURCE_LANGUAGE.upper()

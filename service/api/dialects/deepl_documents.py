@@ -1,0 +1,251 @@
+"""DeepL's documents: a file is handed in, asked after and fetched once.
+
+They are held in memory, a few at a time and not for long: whoever stops the server, or does not
+come back, has to hand in the file again.
+"""
+
+import asyncio
+import hmac
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import PurePath
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from service.api.dialects.deepl_fields import (
+    DeepLRoute,
+    check_formality,
+    check_glossary,
+    not_supported,
+    read_languages,
+)
+from service.api.dialects.documents import (
+    TranslatedFile,
+    media_type_of,
+    suffix_after,
+    suffix_of,
+    translate_file,
+)
+from service.api.dialects.fields import read_fields
+from service.api.problems import _log_failure
+from service.errors import NotFound, Overloaded, RequestError, ServiceError
+from service.pipeline import SOURCE_LANGUAGE, ArticlePipeline
+from service.serving.workers import Work, Workers
+
+MAX_DOCUMENTS = 100
+"""Documents waiting, being translated or waiting to be fetched."""
+MAX_BYTES = 64_000_000
+"""Bytes of all of them together: what came in until it is translated, then what goes out."""
+KEPT_SECONDS = 1_800.0
+"""How long a translated document waits to be fetched."""
+WORK_SECONDS = 3_600.0
+"""How long a document may wait for its turn and be translated."""
+MAX_NAME_CHARACTERS = 200
+PATIENCE_SECONDS = 2.0
+"""How long the question after a document waits for it: DeepL's clients ask again after 5 s."""
+
+
+class _Document:
+    """A document from its upload until it is fetched.
+
+    Args:
+        name: of the file that comes out.
+        size: bytes held for it.
+    """
+
+    def __init__(self, name: str, size: int) -> None:
+        self.name = name
+        self.size = size
+        self.id = secrets.token_hex(16).upper()
+        self.key = secrets.token_hex(32).upper()
+        self.has_begun = False
+        self.finished = asyncio.Event()
+        self.outcome: TranslatedFile | ServiceError | None = None
+
+
+class Documents:
+    """All documents, and the tasks that translate them.
+
+    Args:
+        workers: runs the pipeline off the event loop.
+        pipeline: does the work.
+    """
+
+    def __init__(self, workers: Workers, pipeline: ArticlePipeline) -> None:
+        self._workers = workers
+        self._pipeline = pipeline
+        self._documents: dict[str, _Document] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def add(
+        self, name: str, suffix: str, data: bytes, source_language: str, request_id: str
+    ) -> _Document:
+        """Take in a file and begin with it.
+
+        Args:
+            name: its name.
+            suffix: what it is.
+            data: what it holds.
+            source_language: ``nl``, or ``auto`` to find out.
+            request_id: for the log.
+
+        Raises:
+            Overloaded: too many documents are held, or requests are being worked on.
+        """
+        held = sum(document.size for document in self._documents.values())
+        if len(self._documents) >= MAX_DOCUMENTS or held + len(data) > MAX_BYTES:
+            raise Overloaded("too many documents are here", headers={"Retry-After": "60"})
+        document = _Document(name, len(data))
+        self._documents[document.id] = document
+        task = asyncio.create_task(
+            self._translate(document, suffix, data, source_language, request_id)
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.sleep(0)  # its first step asks for a place among the requests
+        if isinstance(document.outcome, Overloaded):
+            self.remove(document)
+            raise document.outcome
+        return document
+
+    def find(self, document_id: str, key: object) -> _Document:
+        """The document, for whoever has its key.
+
+        Raises:
+            NotFound: there is none (any more), or the key is another one's.
+        """
+        document = self._documents.get(document_id)
+        given = key.encode("utf-8", "replace") if isinstance(key, str) else b""
+        if document is None or not hmac.compare_digest(given, document.key.encode("ascii")):
+            raise NotFound("Document not found")
+        return document
+
+    def remove(self, document: _Document) -> None:
+        """Forget a document."""
+        self._documents.pop(document.id, None)
+
+    async def close(self) -> None:
+        """Give up what is not translated yet."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _translate(
+        self, document: _Document, suffix: str, data: bytes, source_language: str, request_id: str
+    ) -> None:
+        def translate(work: Work) -> TranslatedFile:
+            document.has_begun = True
+            return translate_file(
+                self._pipeline, suffix, data, source_language=source_language, work=work
+            )
+
+        try:
+            result = await self._workers.run(
+                translate,
+                disconnected=_never,
+                deadline_seconds=WORK_SECONDS,
+            )
+            document.outcome, document.size = result, len(result.data)
+        except Exception as exc:
+            error = exc if isinstance(exc, ServiceError) else ServiceError("an internal error")
+            document.outcome, document.size = error, 0
+            if error.status == ServiceError.status:
+                _log_failure(request_id, exc)
+        document.finished.set()
+        loop = asyncio.get_running_loop()
+        loop.call_later(KEPT_SECONDS, self._documents.pop, document.id, None)
+
+
+def create_router(workers: Workers, pipeline: ArticlePipeline) -> APIRouter:
+    """The routes of documents; see ``deepl.create_router``."""
+    documents = Documents(workers, pipeline)
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        yield
+        await documents.close()
+
+    router = APIRouter(route_class=DeepLRoute, include_in_schema=False, lifespan=lifespan)
+
+    @router.post("/v2/document")
+    async def upload(request: Request) -> Response:
+        """Take in a file."""
+        fields = await read_fields(request)
+        source = read_languages(fields)
+        check_formality(fields)
+        check_glossary(fields)
+        file = fields.files.get("file")
+        if file is None:
+            raise RequestError("Invalid file data.")
+        name = fields.first("filename") or file.name
+        suffix = suffix_of(name)
+        if suffix is None:
+            raise RequestError("Invalid file data.")
+        after = suffix_after(suffix)
+        if f".{fields.first('output_format') or suffix[1:]}".lower() != after:
+            raise not_supported("output_format")
+        document = await documents.add(
+            f"{PurePath(name).stem[:MAX_NAME_CHARACTERS]}{after}",
+            suffix,
+            file.data,
+            SOURCE_LANGUAGE if source else "auto",
+            request.state.request_id,
+        )
+        return JSONResponse({"document_id": document.id, "document_key": document.key})
+
+    @router.post("/v2/document/{document_id}")
+    async def status(request: Request, document_id: str) -> Response:
+        """How far a document is."""
+        fields = await read_fields(request)
+        document = documents.find(document_id, fields.first("document_key"))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await document.finished.wait()
+        if document.outcome is None:
+            state = "translating" if document.has_begun else "queued"
+            return JSONResponse({"document_id": document_id, "status": state})
+        if isinstance(document.outcome, TranslatedFile):
+            return JSONResponse(
+                {
+                    "document_id": document_id,
+                    "status": "done",
+                    "seconds_remaining": 0,
+                    "billed_characters": document.outcome.characters,
+                }
+            )
+        message = document.outcome.detail
+        # DeepL sends the message twice, for old clients.
+        return JSONResponse(
+            {
+                "document_id": document_id,
+                "status": "error",
+                "error_message": message,
+                "message": message,
+            }
+        )
+
+    @router.post("/v2/document/{document_id}/result")
+    async def download(request: Request, document_id: str) -> Response:
+        """Hand out a document and forget it."""
+        fields = await read_fields(request)
+        document = documents.find(document_id, fields.first("document_key"))
+        if not isinstance(document.outcome, TranslatedFile):
+            return JSONResponse({"message": "Document translation is not done"}, 503)
+        documents.remove(document)
+        return Response(
+            document.outcome.data,
+            media_type=media_type_of(f".{document.name.rpartition('.')[2]}"),
+            headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(document.name)}"},
+        )
+
+    return router
+
+
+async def _never() -> None:
+    """Nobody waits on a connection."""
+    await asyncio.Event().wait()

@@ -1,0 +1,81 @@
+"""Files in a dialect: a whole file in, the same file in English out."""
+
+import mimetypes
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from service.article.document import Format
+from service.article.files import DOCUMENT_SUFFIXES, open_docx, read_document
+from service.pipeline import ArticlePipeline
+from service.serving.workers import Work
+
+TEXT_SUFFIXES = frozenset((".txt", ".md", ".markdown", ".html", ".htm", ".xhtml"))
+SAME_SUFFIXES = TEXT_SUFFIXES | {".docx"}
+"""Of files that come back as they came in; the other ``DOCUMENT_SUFFIXES`` become Markdown."""
+MARKDOWN_SUFFIX = ".md"
+
+
+@dataclass(frozen=True, slots=True)
+class TranslatedFile:
+    """A file in English.
+
+    Attributes:
+        data: what it holds.
+        characters: code points of the text that was translated, its markup included.
+    """
+
+    data: bytes
+    characters: int
+
+
+def suffix_of(name: str) -> str | None:
+    """The suffix of a file's name in small letters, if files of its kind are translated."""
+    suffix = PurePath(name).suffix.lower()
+    return suffix if suffix in SAME_SUFFIXES | DOCUMENT_SUFFIXES else None
+
+
+def suffix_after(suffix: str) -> str:
+    """The suffix of the file that a file with ``suffix`` becomes."""
+    return suffix if suffix in SAME_SUFFIXES else MARKDOWN_SUFFIX
+
+
+def media_type_of(suffix: str) -> str:
+    """The media type of files with ``suffix``."""
+    return mimetypes.guess_type(f"document{suffix}")[0] or "application/octet-stream"
+
+
+def translate_file(
+    pipeline: ArticlePipeline, suffix: str, data: bytes, *, source_language: str, work: Work
+) -> TranslatedFile:
+    """Translate a file.
+
+    Args:
+        pipeline: does the work.
+        suffix: what the file is; see :func:`suffix_of`.
+        data: what it holds.
+        source_language: see ``ArticlePipeline.translate_article``.
+        work: the request that this is for.
+
+    Returns:
+        A ``.docx`` file with the styles of the original; text, HTML and Markdown with the structure
+        of the original, as UTF-8; Markdown of anything else.
+
+    Raises:
+        InvalidRequest, StartupError: see ``article.files.read_document``.
+        ServiceError: see ``ArticlePipeline.translate_article``.
+    """
+    name = f"document{suffix}"
+    word = open_docx(name, data) if suffix == ".docx" else None
+    text, format = (word.html, Format.HTML) if word else read_document(name, data)
+    english = pipeline.translate_article(
+        text,
+        format=format,
+        main_text=False,
+        source_language=source_language,
+        checkpoint=work.checkpoint,
+    ).body.target.text
+    if word:
+        return TranslatedFile(word.render(english), len(text))
+    # HTML may still name the encoding that it came in; a byte order mark goes before that.
+    is_renamed = format is Format.HTML and not data.startswith(text.encode("utf-8")[:1024])
+    return TranslatedFile(english.encode("utf-8-sig" if is_renamed else "utf-8"), len(text))

@@ -1,0 +1,239 @@
+"""Examples of answers and of every problem, for the interface description."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from service.api.problems import ProblemResponse
+from service.errors import (
+    ContentTooLarge,
+    DeadlineExceeded,
+    InferenceError,
+    InvalidRequest,
+    MalformedBody,
+    Overloaded,
+    RequestError,
+    RequestTimeout,
+    ServiceError,
+    UnsupportedMediaType,
+)
+
+REQUEST_ID = "6f1f2f0f6f5b4c5d8f3a2b1c0d9e8f7a"
+
+_MODELS = {
+    "translation": {
+        "card": "opus-mt-nl-en",
+        "revision": "aba87d1a0f9c4d0c8f3b8f4d5f4e3c2b1a0f9e8d",
+        "engine": "ctranslate2/int8",
+    },
+    "summarization": {
+        "card": "distilbart-cnn-12-6",
+        "revision": "a4f8f3ea906ed274767e9906dbaede7531d660ff",
+        "engine": "ctranslate2/int8",
+    },
+}
+_BRIDGE = {
+    "id": "s1",
+    "start": 3,
+    "end": 62,
+    "source": "De Tweede Kamer stemde voor een brug van 12,5 miljoen euro.",
+    "target": "The House of Representatives voted for a bridge of 12.5 million euros.",
+    "score": -0.31,
+    "warnings": [],
+    "terms": [{"term": "Tweede Kamer", "start": 4, "end": 28}],
+}
+_WORK = {
+    "id": "s2",
+    "start": 70,
+    "end": 95,
+    "source": "Het werk begint op 3 mei.",
+    "target": "The work starts on 4 May.",
+    "score": -0.42,
+    "warnings": [{"code": "number_mismatch", "severity": "hard", "evidence": "3 -> 4"}],
+    "terms": [],
+}
+
+# FastAPI leaves out whatever is null in an interface description: these examples hold none.
+ARTICLE: dict[str, Any] = {
+    "id": REQUEST_ID,
+    "title": "New bridge",
+    "page": {
+        "html": f"<p>{_BRIDGE['source']}</p>\n<p>{_WORK['source']}</p>",
+        "title": "Nieuwe brug",
+        "author": "J. de Boer",
+        "date": "2026-05-01",
+    },
+    "language": {"code": "nl", "confidence": 0.98},
+    "translation": {
+        "text": f"<p>{_BRIDGE['target']}</p>\n<p>{_WORK['target']}</p>",
+        "blocks": [
+            {"kind": "paragraph", "sentences": [_BRIDGE]},
+            {"kind": "paragraph", "sentences": [_WORK]},
+        ],
+    },
+    "summary": {
+        "method": "abstractive",
+        "headline": "New bridge",
+        "bullets": [
+            {
+                "text": "A bridge of 12.5 million euros is to be built.",
+                "sources": ["s1"],
+                "support": 0.87,
+                "written": True,
+                "warnings": [],
+            }
+        ],
+    },
+    "warnings": [],
+    "models": _MODELS,
+    "usage": {
+        "characters": 99,
+        "sentences": 3,
+        "source_tokens": 31,
+        "target_tokens": 33,
+        "extra_decodes": 2,
+    },
+    "timing_ms": {"queue": 0, "translation": 148, "summarization": 310, "total": 459},
+}
+TRANSLATE: dict[str, Any] = {
+    "id": REQUEST_ID,
+    "translations": [
+        {"text": "Good morning.", "warnings": []},
+        {"text": "It is raining in Utrecht.", "warnings": []},
+    ],
+    "warnings": [],
+    "models": _MODELS,
+    "usage": {
+        "characters": 35,
+        "sentences": 2,
+        "source_tokens": 12,
+        "target_tokens": 12,
+        "extra_decodes": 0,
+    },
+}
+SUMMARIZE: dict[str, Any] = {
+    "id": REQUEST_ID,
+    "language": {"code": "en", "confidence": 0.99},
+    "summary": {
+        "method": "extractive",
+        "headline": "It voted for the bridge.",
+        "bullets": [
+            {
+                "text": "It voted for the bridge.",
+                "sources": ["s2"],
+                "support": 1.0,
+                "written": False,
+                "warnings": [],
+            }
+        ],
+    },
+    "sources": [{"id": "s2", "start": 17, "end": 41, "source": "It voted for the bridge."}],
+    "warnings": [],
+    "models": _MODELS,
+    "usage": {
+        "characters": 41,
+        "sentences": 2,
+        "source_tokens": 0,
+        "target_tokens": 0,
+        "extra_decodes": 0,
+    },
+}
+MODELS: dict[str, Any] = {
+    "profile": "demo",
+    "models": [
+        {
+            "name": "demo-nl-en",
+            "task": "translation",
+            "license": "apache-2.0",
+            "revision": "2f0c5f3bd0a4a0bb0b1f2f4f0a1d4d8c4e0f6a7b",
+            "served": True,
+            "notice": "This model knows only the articles in seeds/.",
+        }
+    ],
+}
+LIMITS: dict[str, Any] = {
+    "max_article_characters": 200_000,
+    "max_title_characters": 1_000,
+    "max_texts_per_request": 256,
+    "max_body_bytes": 2_000_000,
+    "max_queued_requests": 64,
+    "max_markup_marks": 100_000,
+    "max_glossary_terms": 1_000,
+    "max_bullets": 10,
+    "max_deadline_ms": 3_600_000,
+}
+
+
+def _wrong(field: str, code: str, detail: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{field}: {detail}",
+        code=code,
+        errors=[{"loc": field, "code": code, "detail": detail}],
+    )
+
+
+PROBLEMS: Mapping[int, list[ServiceError]] = {
+    400: [
+        MalformedBody("the body is not valid JSON at character 17"),
+        MalformedBody("the body is empty", code="empty_body"),
+        MalformedBody("the body is nested too deeply", code="too_deep"),
+        MalformedBody("an object of the body has a key twice", code="duplicate_key"),
+        MalformedBody("an object of the body has too many keys", code="too_many_keys"),
+        RequestError("the headers are over 16384 bytes", code="headers_too_large"),
+        RequestError("Content-Length and Transfer-Encoding exclude each other"),
+    ],
+    408: [RequestTimeout("the body took longer than 30 s to arrive")],
+    413: [
+        ContentTooLarge("the body is over 2000000 bytes"),
+        ContentTooLarge("300 texts; at most 256 are taken", code="too_many_texts"),
+    ],
+    415: [
+        UnsupportedMediaType("the body must be application/json"),
+        UnsupportedMediaType("the body must be UTF-8", code="unsupported_charset"),
+        UnsupportedMediaType("the body must not be compressed", code="unsupported_encoding"),
+    ],
+    422: [
+        _wrong("summary.bullets", "validation_error", "Input should be less than or equal to 10"),
+        _wrong("tekst", "unknown_field", "Extra inputs are not permitted"),
+        _wrong("text", "text_empty", "holds no visible text"),
+        _wrong("text", "invalid_unicode", "holds a lone surrogate"),
+        _wrong("glossary", "glossary_invalid", "glossary term 1 has no letter or digit"),
+        InvalidRequest(
+            "the text looks like de: only Dutch (nl) is translated", code="language_not_served"
+        ),
+        InvalidRequest(
+            "method abstractive is not served: this profile has no model for it",
+            code="method_not_served",
+        ),
+    ],
+    500: [
+        InferenceError("the translation engine failed on this request"),
+        ServiceError("an internal error; the log has more under this request id"),
+    ],
+    503: [
+        Overloaded("every place is taken"),
+        Overloaded("the server is stopping", code="shutting_down"),
+    ],
+    504: [DeadlineExceeded("deadline_ms passed before the work was done")],
+}
+"""Those that the routes can answer with, by status."""
+
+RETRY_AFTER = {
+    "description": "Seconds after which to try again.",
+    "schema": {"type": "integer", "minimum": 1},
+}
+
+
+def problems(status: int) -> dict[str, Any]:
+    """What OpenAPI says of a status: when it comes, with an example of each code."""
+    errors = PROBLEMS[status]
+    examples = {error.code: {"value": _document(error)} for error in errors}
+    return {
+        "description": errors[0].title,
+        "content": {"application/json": {"examples": examples}},
+        **({"headers": {"Retry-After": RETRY_AFTER}} if status in (429, 503) else {}),
+    }
+
+
+def _document(error: ServiceError) -> Any:
+    return json.loads(bytes(ProblemResponse(error, REQUEST_ID).body))

@@ -1,0 +1,38 @@
+"""The Python client: ``Kortom`` and ``AsyncKortom``, typed answers, one kind of error.
+
+    with Kortom("http://127.0.0.1:8000") as kortom:
+        print(kortom.article(text="Het regent in Utrecht.").translation.text)
+
+It needs httpx (``pip install 'kortom[client]'``) and loads nothing of the server.
+"""
+
+from service.client.connection import AsyncKortom, Kortom
+from service.client.protocol import KortomError
+from service.client.results import (
+    Article,
+    ArticleEvent,
+    Block,
+    BlockEvent,
+    Bullet,
+    BulletEvent,
+    Event,
+    Summarized,
+    TitleEvent,
+    Translations,
+)
+
+__all__ = [
+    "Article",
+    "ArticleEvent",
+    "AsyncKortom",
+    "Block",
+    "BlockEvent",
+    "Bullet",
+    "BulletEvent",
+    "Event",
+    "Kortom",
+    "KortomError",
+    "Summarized",
+    "TitleEvent",
+    "Translations",
+]

@@ -1,0 +1,93 @@
+"""What the tests of all dialects need: a server that knows what it says, and clients from npm."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi import FastAPI
+
+from service.app import create_app
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from conftest import Client
+
+NODE_CLIENTS = Path(__file__).parents[2] / "node"
+TOOL_SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def demo(
+    tmp_path_factory: pytest.TempPathFactory,
+    start_server: Callable[[FastAPI], AbstractContextManager["Client"]],
+) -> Iterator["Client"]:
+    """A server with the demo model, which translates the articles in ``seeds/`` as it should."""
+    models = tmp_path_factory.mktemp("models")
+    settings = Settings(
+        profile="demo", models_dir=models, intra_threads=1, body_seconds=1, drain_seconds=2
+    )
+    with start_server(create_app(settings)) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No client asks a proxy for the loopback address."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+def needs(found: object, otherwise: str) -> None:
+    """Skip a test whose tool was not ``found``; fail it where all tools are required."""
+    if not found and os.environ.get("KORTOM_TEST_TOOLS") == "required":
+        pytest.fail(otherwise)
+    if not found:
+        pytest.skip(otherwise)
+
+
+@pytest.fixture(scope="session")
+def shell() -> Callable[[str], str]:
+    """Runs a command line that calls curl; gives what it prints."""
+    needs(shutil.which("curl"), "curl is not installed")
+
+    def run(command: str) -> str:
+        done = subprocess.run(
+            ["bash", "-c", command],  # noqa: S607
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=TOOL_SECONDS,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def node() -> Callable[..., str]:
+    """Runs an ES module among the npm clients; ``run(script, *arguments)`` gives what it prints."""
+    needs(shutil.which("node"), "node is not installed")
+    needs(
+        (NODE_CLIENTS / "node_modules").is_dir(),
+        "the npm clients are not installed: npm ci --ignore-scripts --prefix tests/node",
+    )
+
+    def run(script: str, *arguments: str) -> str:
+        done = subprocess.run(
+            ["node", "--input-type=module", "--eval", script, "--", *arguments],  # noqa: S607
+            cwd=NODE_CLIENTS,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=TOOL_SECONDS,
+        )
+        assert done.returncode == 0, done.stderr[-2_000:]
+        return done.stdout
+
+    return run

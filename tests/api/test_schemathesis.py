@@ -1,0 +1,90 @@
+"""Requests made up from the interface description, with every check that schemathesis has."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from fakes import FakeTranslator
+from fastapi import FastAPI
+
+from service.app import create_app
+from service.settings import Settings
+from service.summarization.abstractive import AbstractiveSummarizer
+from service.summarization.generator import Generated
+
+if TYPE_CHECKING:
+    from conftest import Client
+
+EXAMPLES = 10
+"""Per operation and phase; besides, one for each edge of each field."""
+# 504 is the answer to a deadline of a millisecond, no failure of the server.
+CONFIGURATION = """
+warnings.fail-on = true
+[checks]
+not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 504]
+"""
+
+
+class FakeGenerator:
+    """Writes the first words of what it reads."""
+
+    engine = "fake"
+    max_source_tokens = 1_000
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split()) + 2
+
+    def generate(
+        self,
+        sources: Sequence[str],
+        *,
+        min_tokens: int,  # noqa: ARG002 - the protocol's
+        max_tokens: int,  # noqa: ARG002
+    ) -> list[Generated]:
+        return [
+            Generated(source[:60], -0.5, self.count_tokens(source), 9, reached_limit=False)
+            for source in sources
+        ]
+
+
+@pytest.fixture(scope="module")
+def whole_server(
+    settings: Settings, start_server: Callable[[FastAPI], AbstractContextManager["Client"]]
+) -> Iterator["Client"]:
+    """A server of every method of summarization."""
+    app = create_app(
+        settings,
+        translator=FakeTranslator(),
+        summarizer=AbstractiveSummarizer(FakeGenerator(), min_length=5, max_length=20),
+    )
+    with start_server(app) as client:
+        yield client
+
+
+def test_the_server_keeps_to_its_description(whole_server: "Client", tmp_path: Path) -> None:
+    configuration = tmp_path / "schemathesis.toml"
+    configuration.write_text(CONFIGURATION, encoding="utf-8")
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("schemathesis"),
+            f"--config-file={configuration}",
+            "run",
+            f"http://127.0.0.1:{whole_server.port}/openapi.json",
+            "--checks=all",
+            f"--max-examples={EXAMPLES}",
+            "--generation-deterministic",
+            "--continue-on-failure",
+            "--no-color",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "8 selected / 8 total" in done.stdout
