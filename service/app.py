@@ -1,18 +1,17 @@
 """The application: the only module that knows all others."""
 
 import logging
-import signal
-import socket
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, TypedDict
 
-import uvicorn
 from fastapi import FastAPI
 
-from service import __version__
+from service import __version__, tracing
 from service.api import docs, page, problems, schemas
+from service.api import metrics as metrics_route
 from service.api.dialects import deepl, libretranslate
 from service.api.protocol import ProblemProtocol
 from service.api.routes import create_router
@@ -23,6 +22,17 @@ from service.models.card import ModelCard, load_card, load_cards
 from service.models.profiles import PROFILES
 from service.models.store import ModelStore
 from service.pipeline import ArticlePipeline
+from service.serving import server
+from service.serving.batcher import Batcher
+from service.serving.engines import (
+    CANARY,
+    SUMMARY_CANARY,
+    SUMMARY_CANARY_TOKENS,
+    BatchedGenerator,
+    BatchedTranslator,
+)
+from service.serving.health import Health
+from service.serving.metrics import Metrics
 from service.serving.workers import Workers
 from service.settings import Settings
 from service.summarization.decoding import Decoding as SummaryDecoding
@@ -36,19 +46,35 @@ from service.translation.translator import Translator
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A profile ready to work: its translation card, its pipeline, and what answers say of it."""
+    """A profile ready to work: its translation card, its pipeline, and what answers say of it.
+
+    ``batchers`` are the queues in front of its engines.
+    """
 
     card: ModelCard
     pipeline: ArticlePipeline
     identifier: LanguageIdentifier
     models: schemas.ServedModels
+    batchers: Sequence[Batcher[Any, Any]]
+
+    def close(self) -> None:
+        """Stop the engines' threads; whoever still waits for them gets an error."""
+        for batcher in self.batchers:
+            batcher.close(CLOSE_SECONDS)
+
+
+class Placement(TypedDict):
+    """Arguments that every engine takes."""
+
+    device: str
+    inter_threads: int | None
+    intra_threads: int
 
 
 logger = logging.getLogger(__name__)
 
-WARM_UP = "Dit is een zin om warm te draaien."
-SUMMARY_WARM_UP = "This is a sentence to warm up with."
-SUMMARY_WARM_UP_TOKENS = 8
+CLOSE_SECONDS = 2.0
+"""How long a stopping server waits for a batch that nobody waits for any more."""
 
 
 def create_app(
@@ -67,16 +93,21 @@ def create_app(
     Raises:
         StartupError: a model is missing or damaged, or does not run.
     """
-    loaded = load_pipeline(settings, translator, summarizer)
+    metrics = Metrics()
+    loaded = load_pipeline(settings, metrics=metrics, translator=translator, summarizer=summarizer)
     models = loaded.models
-    # One more thread than batches in parallel: one request is split or summed up while another
-    # one's sentences are in the engine.
-    workers = Workers(settings.inter_threads + 1, settings.max_queued_requests)
+    workers = Workers(settings.max_queued_requests, settings.max_queued_tokens, metrics)
+    health = Health(loaded.batchers)
+    metrics.live.set_function(lambda: not health.dead())
+    metrics.ready.set_function(lambda: not health.unready())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        tracing.start()
         yield
         workers.shutdown()
+        loaded.close()
+        tracing.stop()
 
     app = FastAPI(
         title="Kortom",
@@ -88,9 +119,13 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Its spans have paths and queries, its log records the messages of exceptions.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.settings = settings
-    problems.install(app)
+    app.state.health = health
+    problems.install(app, metrics)
+    metrics_route.install(app, metrics)
     docs.install(app)
     page.install(app)
     served = {model.card: model for model in (models.translation, models.summarization)}
@@ -105,7 +140,7 @@ def create_app(
         )
         for known in load_cards(settings.cards_dir).values()
     ]
-    app.include_router(create_router(settings, workers, loaded.pipeline, models, cards))
+    app.include_router(create_router(settings, workers, health, loaded.pipeline, models, cards))
     if settings.libretranslate:
         app.include_router(
             libretranslate.create_router(settings, workers, loaded.pipeline, loaded.identifier)
@@ -121,61 +156,16 @@ def serve(settings: Settings) -> None:
     Raises:
         StartupError: the address is taken, or see :func:`create_app`.
     """
-    listener = _bind(settings.host, settings.port)
+    listener = server.bind(settings.host, settings.port)
     with listener:
         app = create_app(settings)
-        host, port = listener.getsockname()[:2]
-        server = _AnnouncingServer(
-            server_config(app, settings),
-            f"ready on http://{f'[{host}]' if ':' in host else host}:{port}",
-        )
-        # uvicorn raises the signal that stopped it again at the end: a drained stop is no failure.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        server.run(sockets=[listener])
-
-
-def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    """How uvicorn runs the app: strict h11, no access log of its own, a bounded drain."""
-    return uvicorn.Config(
-        app,
-        http=ProblemProtocol,
-        access_log=False,
-        log_config=None,
-        log_level=settings.log_level,
-        server_header=False,
-        timeout_graceful_shutdown=settings.drain_seconds,
-    )
-
-
-class _AnnouncingServer(uvicorn.Server):
-    """Says where it listens, once it does."""
-
-    def __init__(self, config: uvicorn.Config, announcement: str) -> None:
-        super().__init__(config)
-        self._announcement = announcement
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            print(self._announcement, flush=True)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """A socket bound but not yet listening: a taken port is found before the models are loaded."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as exc:
-        raise StartupError(f"can't listen on {host} port {port}: {exc.strerror}") from None
-    return listener
+        server.serve(app, settings, listener, app.state.health, ProblemProtocol)
 
 
 def load_pipeline(
     settings: Settings,
+    *,
+    metrics: Metrics | None = None,
     translator: Translator | None = None,
     summarizer: Summarizer | None = None,
 ) -> Loaded:
@@ -187,22 +177,17 @@ def load_pipeline(
     profile = PROFILES[settings.profile]
     card = load_card(profile.translation, settings.cards_dir)
     summary_card = load_card(profile.summarization, settings.cards_dir)
-    store = ModelStore(settings.models_dir)
+    metrics = metrics or Metrics()
+    loader = _Loader(settings, metrics)
     # All files are looked at before the first model is loaded.
-    revision = _verify(settings, store, card) if translator is None else None
-    summary_revision = _verify(settings, store, summary_card) if summarizer is None else None
-    if translator is None:
-        logger.info("loading %s", card.name)
-        translator = _load_translator(settings, card, store.path(card.name))
-    if card.notice:
-        logger.warning("%s", card.notice)
-    with _must_run(card):
-        translator.translate([WARM_UP])
+    revision = loader.verify(card) if translator is None else None
+    summary_revision = loader.verify(summary_card) if summarizer is None else None
+    shared = loader.translator(card, translator)
     if summarizer is None:
-        summarizer = _load_summarizer(settings, summary_card, store)
+        summarizer = loader.summarizer(summary_card)
     identifier = LanguageIdentifier()
     pipeline = ArticlePipeline(
-        translator,
+        shared,
         summarizer,
         identifier,
         glossary=load_glossary(settings.glossary) if settings.glossary else None,
@@ -211,14 +196,17 @@ def load_pipeline(
         notices=[ArticleWarning(WarningCode.DEMO_MODEL)] if card.bundled else [],
     )
     models = schemas.ServedModels(
-        translation=schemas.ServedModel(
-            card=card.name, revision=revision, engine=translator.engine
-        ),
+        translation=schemas.ServedModel(card=card.name, revision=revision, engine=shared.engine),
         summarization=schemas.ServedModel(
             card=summary_card.name, revision=summary_revision, engine=summarizer.engine
         ),
     )
-    return Loaded(card, pipeline, identifier, models)
+    for model in (models.translation, models.summarization):
+        info = metrics.model_info.labels(
+            name=model.card, revision=model.revision or "", engine=model.engine
+        )
+        info.set(1)
+    return Loaded(card, pipeline, identifier, models, loader.batchers)
 
 
 def load_summarizer(settings: Settings) -> Summarizer:
@@ -228,112 +216,131 @@ def load_summarizer(settings: Settings) -> Summarizer:
         StartupError: see :func:`create_app`.
     """
     card = load_card(PROFILES[settings.profile].summarization, settings.cards_dir)
-    store = ModelStore(settings.models_dir)
-    _verify(settings, store, card)
-    return _load_summarizer(settings, card, store)
+    loader = _Loader(settings, Metrics())
+    loader.verify(card)
+    return loader.summarizer(card)
 
 
-def _verify(settings: Settings, store: ModelStore, card: ModelCard) -> str | None:
-    """The commit of the installed model, its files verified; none of a model without files."""
-    if card.architecture == "extractive":
-        return None
-    logger.info("verifying %s", card.name)
-    store.verify(card.name, settings.engine)
-    return store.manifest(card.name).commit
+class _Loader:
+    """Loads models, warms them up and puts a queue in front of each.
 
+    Attributes:
+        batchers: the queues.
+    """
 
-def _load_translator(settings: Settings, card: ModelCard, directory: Path) -> Translator:
-    decoding = Decoding(
-        beam_size=settings.beam_size or card.decoding.beam_size,
-        length_penalty=card.decoding.length_penalty,
-        max_source_tokens=card.limits.max_source_tokens,
-        max_target_tokens=card.limits.max_target_tokens,
-        max_target_ratio=card.decoding.max_target_ratio,
-        max_target_margin=card.decoding.max_target_margin,
-    )
-    # Imported here, so that only the engine in use costs its memory and start-up time.
-    with _must_load(card):
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.batchers: list[Batcher[Any, Any]] = []
+        self._settings = settings
+        self._metrics = metrics
+        self._store = ModelStore(settings.models_dir)
+
+    def verify(self, card: ModelCard) -> str | None:
+        """The commit of the installed model, its files verified; none of a model without files."""
+        if card.architecture == "extractive":
+            return None
+        logger.info("verifying %s", card.name)
+        self._store.verify(card.name, self._settings.engine)
+        return self._store.manifest(card.name).commit
+
+    def translator(self, card: ModelCard, engine: Translator | None = None) -> Translator:
+        """The card's model, or ``engine`` in its place, shared by all callers."""
+        with self._measured(card):
+            if engine is None:
+                engine = self._load_translator(card)
+            engine.translate([CANARY])
+        shared = BatchedTranslator(
+            engine,
+            card.name,
+            timeout_seconds=self._settings.engine_timeout_seconds,
+            metrics=self._metrics,
+        )
+        self.batchers.append(shared.batcher)
+        return shared
+
+    def summarizer(self, card: ModelCard) -> Summarizer:
+        """The card's summarizer, its model shared by all callers."""
+        if card.architecture == "extractive":
+            return ExtractiveSummarizer()
+        from service.summarization.abstractive import AbstractiveSummarizer
+
+        with self._measured(card):
+            generator = self._load_generator(card)
+            generator.generate([SUMMARY_CANARY], min_tokens=1, max_tokens=SUMMARY_CANARY_TOKENS)
+        shared = BatchedGenerator(
+            generator,
+            card.name,
+            timeout_seconds=self._settings.engine_timeout_seconds,
+            metrics=self._metrics,
+        )
+        self.batchers.append(shared.batcher)
+        # A card of a BART model has both lengths.
+        return AbstractiveSummarizer(
+            shared,
+            min_length=card.decoding.min_length or 0,
+            max_length=card.decoding.max_length or 0,
+        )
+
+    @contextmanager
+    def _measured(self, card: ModelCard) -> Iterator[None]:
+        """Around the loading and the first use of a model.
+
+        Raises:
+            StartupError: either fails.
+        """
+        logger.info("loading %s", card.name)
+        if card.notice:
+            logger.warning("%s", card.notice)
+        start = time.monotonic()
+        try:
+            yield
+        except InferenceError as exc:
+            raise StartupError(
+                f"model {card.name} does not run: {one_line(exc.__cause__ or exc)}"
+            ) from exc
+        except (OSError, RuntimeError, ValueError) as exc:
+            raise StartupError(f"model {card.name} can't be loaded: {one_line(exc)}") from exc
+        self._metrics.model_load.labels(model=card.name).set(time.monotonic() - start)
+
+    def _load_translator(self, card: ModelCard) -> Translator:
+        settings, directory = self._settings, self._store.path(card.name)
+        decoding = Decoding(
+            beam_size=settings.beam_size or card.decoding.beam_size,
+            length_penalty=card.decoding.length_penalty,
+            max_source_tokens=card.limits.max_source_tokens,
+            max_target_tokens=card.limits.max_target_tokens,
+            max_target_ratio=card.decoding.max_target_ratio,
+            max_target_margin=card.decoding.max_target_margin,
+        )
+        # Imported here, so that only the engine in use costs its memory and start-up time.
         if settings.engine == "torch":
-            import torch
-
             from service.translation.marian import TorchTranslator
 
-            torch.set_num_threads(settings.intra_threads)
-            return TorchTranslator(directory, decoding, prefix=card.prefix, device=settings.device)
+            return TorchTranslator(directory, decoding, prefix=card.prefix, **self._placement())
         from service.translation.ct2 import CTranslate2Translator
 
-        return CTranslate2Translator(
-            directory,
-            decoding,
-            prefix=card.prefix,
-            device=settings.device,
-            inter_threads=settings.inter_threads,
-            intra_threads=settings.intra_threads,
+        return CTranslate2Translator(directory, decoding, prefix=card.prefix, **self._placement())
+
+    def _load_generator(self, card: ModelCard) -> Generator:
+        """The summarization model; its beam is the card's, whatever the translator's is."""
+        directory = self._store.path(card.name)
+        decoding = SummaryDecoding(
+            beam_size=card.decoding.beam_size,
+            length_penalty=card.decoding.length_penalty,
+            no_repeat_ngram_size=card.decoding.no_repeat_ngram_size,
+            max_source_tokens=card.limits.max_source_tokens,
         )
-
-
-def _load_summarizer(settings: Settings, card: ModelCard, store: ModelStore) -> Summarizer:
-    if card.architecture == "extractive":
-        return ExtractiveSummarizer()
-    from service.summarization.abstractive import AbstractiveSummarizer
-
-    logger.info("loading %s", card.name)
-    generator = _load_generator(settings, card, store.path(card.name))
-    if card.notice:
-        logger.warning("%s", card.notice)
-    with _must_run(card):
-        generator.generate([SUMMARY_WARM_UP], min_tokens=1, max_tokens=SUMMARY_WARM_UP_TOKENS)
-    # A card of a BART model has both lengths.
-    return AbstractiveSummarizer(
-        generator,
-        min_length=card.decoding.min_length or 0,
-        max_length=card.decoding.max_length or 0,
-    )
-
-
-def _load_generator(settings: Settings, card: ModelCard, directory: Path) -> Generator:
-    """The summarization model; its beam is the card's, whatever the translator's is.
-
-    It has threads of its own beside the translator's: a request uses one model after the other.
-    """
-    decoding = SummaryDecoding(
-        beam_size=card.decoding.beam_size,
-        length_penalty=card.decoding.length_penalty,
-        no_repeat_ngram_size=card.decoding.no_repeat_ngram_size,
-        max_source_tokens=card.limits.max_source_tokens,
-    )
-    with _must_load(card):
-        if settings.engine == "torch":
-            import torch
-
+        if self._settings.engine == "torch":
             from service.summarization.bart import TorchGenerator
 
-            torch.set_num_threads(settings.intra_threads)
-            return TorchGenerator(directory, decoding, device=settings.device)
+            return TorchGenerator(directory, decoding, **self._placement())
         from service.summarization.ct2 import CTranslate2Generator
 
-        return CTranslate2Generator(
-            directory,
-            decoding,
-            device=settings.device,
-            inter_threads=settings.inter_threads,
-            intra_threads=settings.intra_threads,
-        )
+        return CTranslate2Generator(directory, decoding, **self._placement())
 
-
-@contextmanager
-def _must_load(card: ModelCard) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as exc:
-        raise StartupError(f"model {card.name} can't be loaded: {one_line(exc)}") from exc
-
-
-@contextmanager
-def _must_run(card: ModelCard) -> Iterator[None]:
-    try:
-        yield
-    except InferenceError as exc:
-        raise StartupError(
-            f"model {card.name} does not run: {one_line(exc.__cause__ or exc)}"
-        ) from exc
+    def _placement(self) -> Placement:
+        """Where and in how many threads a model runs; each model has threads of its own."""
+        return {
+            "device": self._settings.device,
+            "inter_threads": self._settings.inter_threads,
+            "intra_threads": self._settings.intra_threads,
+        }

@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import logging
 import os
 import sys
 import time
@@ -11,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service import __version__
+from service import __version__, logs
 from service.article.document import Format
 from service.article.files import DOCUMENT_SUFFIXES, open_docx, read_document
 from service.article.normalization import is_blank
@@ -160,7 +159,7 @@ def _add_settings(parser: argparse.ArgumentParser, names: Any) -> None:
         )
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def _settings(options: argparse.Namespace, *, json_log: bool = False) -> Settings:
     """The settings of a command that runs models, which never asks the network for anything."""
     # Read by the Hugging Face libraries when they are imported.
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -170,16 +169,13 @@ def _settings(options: argparse.Namespace) -> Settings:
         if key.startswith("setting_")
     }
     settings = load_settings(**flags)
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(message)s",
-        stream=sys.stderr,
-    )
+    logs.configure(settings.log_level, json_lines=json_log)
     return settings
 
 
 def _serve(options: argparse.Namespace) -> int:
-    settings = _settings(options)
+    # A server's log is read by machines unless somebody watches it.
+    settings = _settings(options, json_log=not (sys.stderr and sys.stderr.isatty()))
     if options.print_config:
         for name, value in settings.model_dump(mode="json").items():
             print(f"{ENVIRONMENT_PREFIX}{name.upper()}={'' if value is None else value}")
@@ -208,6 +204,7 @@ def _translate(options: argparse.Namespace) -> int:
     from service.api import answers
     from service.app import load_pipeline
     from service.markdown import side_by_side
+    from service.serving.work import Timings
 
     settings = _settings(options)
     if options.format != "auto" and Path(options.file).suffix.lower() in DOCUMENT_SUFFIXES:
@@ -238,7 +235,7 @@ def _translate(options: argparse.Namespace) -> int:
         request_id=uuid.uuid4().hex,
         models=loaded.models,
         alignment=True,
-        queue_seconds=0,
+        timings=Timings(),
         total_seconds=time.perf_counter() - start,
     )
     if options.json:

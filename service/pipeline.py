@@ -1,10 +1,11 @@
 """The order of the steps from a Dutch article to English text and bullets; synchronous."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from typing import Protocol
 
+from service import tracing
 from service.article import webpage
 from service.article.document import Document, Format
 from service.article.formats import parse
@@ -14,9 +15,15 @@ from service.errors import ContentTooLarge, InvalidRequest
 from service.summarization.extractive import ExtractiveSummarizer
 from service.summarization.shortening import headline
 from service.summarization.summarizer import Bullet, Summarizer, SummaryOptions
-from service.translation.faithful import Checkpoint, FaithfulTranslator, Source, TranslatedSentence
+from service.translation import documents
+from service.translation.documents import (
+    Article,
+    DocumentTranslator,
+    TranslatedDocument,
+    Usage,
+)
+from service.translation.faithful import Checkpoint, FaithfulTranslator
 from service.translation.glossary import Glossary
-from service.translation.rendering import render, unmatched_words
 from service.translation.translator import Translator
 
 MAX_MARKS = 100_000
@@ -31,50 +38,6 @@ TARGET_LANGUAGE = "en"
 
 def _go_on(_done: int, _total: int) -> None:
     """The checkpoint of work that always goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What the work amounted to.
-
-    Attributes:
-        characters: code points of the submitted text.
-        sentences: sentences found in it.
-        source_tokens: tokens given to the model for the translations in the answer.
-        target_tokens: tokens that it made.
-        extra_decodes: sentences and phrases that went through the model again, for repairs, for
-            the glossary and to find the words of inline markup.
-    """
-
-    characters: int = 0
-    sentences: int = 0
-    source_tokens: int = 0
-    target_tokens: int = 0
-    extra_decodes: int = 0
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.characters + other.characters,
-            self.sentences + other.sentences,
-            self.source_tokens + other.source_tokens,
-            self.target_tokens + other.target_tokens,
-            self.extra_decodes + other.extra_decodes,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class TranslatedDocument:
-    """A document, its English rendering and what is to be said of each sentence.
-
-    ``sentences`` has one entry per sentence of ``source`` (and of ``target``), in order;
-    ``warnings`` are about the language of a text that is no part of an article.
-    """
-
-    source: Document
-    target: Document
-    sentences: tuple[TranslatedSentence, ...]
-    usage: Usage
-    warnings: tuple[ArticleWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +86,15 @@ class Summary:
     summary: Bullets
     warnings: tuple[ArticleWarning, ...]
     usage: Usage
+    translation_seconds: float
+    summarization_seconds: float
+
+
+class Listener(documents.Listener, Protocol):
+    """Is told of one article as it comes, on the thread that works on it: bullets come last."""
+
+    def bullet(self, index: int, bullet: Bullet) -> None:
+        """A bullet of the summary; ``index`` counts from 0."""
 
 
 class ArticlePipeline:
@@ -149,7 +121,9 @@ class ArticlePipeline:
         max_characters: int = 200_000,
         notices: Sequence[ArticleWarning] = (),
     ) -> None:
-        self._faithful = FaithfulTranslator(translator, identifier, repairs=repairs)
+        self._documents = DocumentTranslator(
+            FaithfulTranslator(translator, identifier, repairs=repairs)
+        )
         self._summarizer = summarizer
         self._extractive = ExtractiveSummarizer()
         self._identifier = identifier
@@ -168,6 +142,7 @@ class ArticlePipeline:
         glossary: Glossary | None = None,
         summary: SummaryOptions | None = None,
         checkpoint: Checkpoint = _go_on,
+        listener: Listener | None = None,
     ) -> TranslatedArticle:
         """Translate an article and, if asked, sum it up.
 
@@ -181,6 +156,8 @@ class ArticlePipeline:
             glossary: terms that must hold in this article.
             summary: what summary is wanted; ``None`` for none.
             checkpoint: see ``faithful.Checkpoint``.
+            listener: is told of the title, the blocks and the bullets when they are ready; the
+                result is the same with and without. What it raises ends the work.
 
         Raises:
             ContentTooLarge: the article is over ``max_characters``.
@@ -201,17 +178,23 @@ class ArticlePipeline:
                 warnings.append(ArticleWarning(WarningCode.WHOLE_PAGE))
             else:
                 text, title = page.html, title or page.title
-        documents = [self._parse(text, format, format)]
-        if title is not None:
-            documents.append(self._parse(title, Format.TEXT, "title"))
-        language = self._identifier.identify(_plain_text(documents[0]))
+        document = self._parse(text, format, format)
+        heading = None if title is None else self._parse(title, Format.TEXT, "title")
+        language = self._identifier.identify(_plain_text(document))
         warnings += _language_warnings(language, source_language)
-        [(body, *titles)] = self._translate([documents], [language], glossary, checkpoint)
+        [(english_title, body)] = self._translate(
+            [(heading, document, language)], glossary, checkpoint, listener
+        )
         translated = time.perf_counter()
-        english = titles[0].target.text if titles else None
-        made = None if summary is None else self._sum_up(body.target, english, summary, checkpoint)
+        made = None
+        if summary is not None:
+            words = english_title.target.text if english_title else None
+            made = self._sum_up(body.target, words, summary, checkpoint)
+        if listener and made:
+            for index, bullet in enumerate(made.bullets):
+                listener.bullet(index, bullet)
         return TranslatedArticle(
-            title=titles[0] if titles else None,
+            title=english_title,
             body=body,
             page=page,
             language=language,
@@ -240,7 +223,8 @@ class ArticlePipeline:
         Raises:
             InvalidRequest: the method is not served.
         """
-        self._summarizer_for(options)
+        start = time.perf_counter()
+        self._summarizer_for(options)  # before any work
         language = self._identifier.identify(text)
         expected = source_language or (
             TARGET_LANGUAGE if language.code == TARGET_LANGUAGE else SOURCE_LANGUAGE
@@ -253,15 +237,23 @@ class ArticlePipeline:
             if language.suspect(expected):
                 warnings.append(ArticleWarning(WarningCode.SOURCE_LANGUAGE_SUSPECT, language.code))
         else:
-            [[translated]] = self._translate([[document]], [language], None, checkpoint)
-            english, usage = translated.target, translated.usage
+            [(_, body)] = self._translate([(None, document, language)], None, checkpoint)
+            english, usage = body.target, body.usage
             warnings += _language_warnings(language, expected)
+            first: dict[WarningCode, ArticleWarning] = {}  # of each code
+            for sentence in body.sentences:
+                for warning in sentence.warnings:
+                    first.setdefault(warning.code, warning)
+            warnings += first.values()
+        translated = time.perf_counter()
         return Summary(
             document=document,
             language=language,
             summary=self._sum_up(english, None, options, checkpoint),
             warnings=tuple(warnings),
             usage=usage,
+            translation_seconds=translated - start,
+            summarization_seconds=time.perf_counter() - translated,
         )
 
     def translate_texts(
@@ -276,17 +268,20 @@ class ArticlePipeline:
 
         Each text is an article of its own: what comes with it does not change its translation.
         """
-        documents = [
-            self._parse(text, format, f"texts.{index}") for index, text in enumerate(texts)
-        ]
-        languages = [self._identifier.identify(_plain_text(document)) for document in documents]
+        parsed = [self._parse(text, format, f"texts.{index}") for index, text in enumerate(texts)]
+        languages = [self._identifier.identify(_plain_text(document)) for document in parsed]
         translated = self._translate(
-            [[document] for document in documents], languages, glossary, checkpoint
+            [
+                (None, document, language)
+                for document, language in zip(parsed, languages, strict=True)
+            ],
+            glossary,
+            checkpoint,
         )
         warnings = [_language_warnings(language, SOURCE_LANGUAGE) for language in languages]
         return [
             replace(document, warnings=tuple(about))
-            for [document], about in zip(translated, warnings, strict=True)
+            for (_, document), about in zip(translated, warnings, strict=True)
         ], self._notices
 
     def _summarizer_for(self, options: SummaryOptions) -> Summarizer:
@@ -309,12 +304,13 @@ class ArticlePipeline:
         """The bullets of an English document, and its headline."""
         done = sum(1 for _ in document.sentences())
         summarizer = self._summarizer_for(options)
-        bullets = summarizer.summarize(
-            document,
-            options.bullets,
-            max_words=options.max_words,
-            checkpoint=lambda: checkpoint(done, done),
-        )
+        with tracing.span("summarization", sentences=done):
+            bullets = summarizer.summarize(
+                document,
+                options.bullets,
+                max_words=options.max_words,
+                checkpoint=lambda: checkpoint(done, done),
+            )
         # A summarizer that writes falls back to the article's own sentences.
         written = any(bullet.written for bullet in bullets)
         return Bullets(
@@ -348,78 +344,21 @@ class ArticlePipeline:
 
     def _translate(
         self,
-        articles: Sequence[Sequence[Document]],
-        languages: Sequence[DetectedLanguage],
+        articles: Sequence[tuple[Document | None, Document, DetectedLanguage]],
         glossary: Glossary | None,
         checkpoint: Checkpoint,
-    ) -> list[list[TranslatedDocument]]:
-        """Translate the documents of every article, of the languages given, in English or Dutch."""
-        work = self._faithful.translate(
+        listener: Listener | None = None,
+    ) -> list[tuple[TranslatedDocument | None, TranslatedDocument]]:
+        """Translate title and body of every article, which are in the languages given."""
+        return self._documents.translate(
             [
-                [
-                    Source(sentence, block.kind, in_english=language.is_surely(TARGET_LANGUAGE))
-                    for document in documents
-                    for block in document.blocks
-                    for sentence in block.sentences
-                ]
-                for documents, language in zip(articles, languages, strict=True)
+                Article(body, title, in_english=language.is_surely(TARGET_LANGUAGE))
+                for title, body, language in articles
             ],
             glossary=self._glossary if glossary is None else self._glossary.merged(glossary),
             checkpoint=checkpoint,
+            listener=listener,
         )
-        translated = [
-            [
-                (document, list(islice(remaining, sum(1 for _ in document.sentences()))))
-                for document in documents
-            ]
-            for documents, remaining in zip(articles, map(iter, work.articles), strict=True)
-        ]
-        # The words inside a link or emphasis are looked for in the translation; where they are not
-        # there as they are, their own translation may be.
-        unmatched = [
-            {
-                words
-                for document, sentences in pairs
-                for words in unmatched_words(document, sentences)
-            }
-            for pairs in translated
-        ]
-        done = sum(map(len, work.articles))
-        renderings = self._faithful.phrases(
-            sorted(set().union(*unmatched)), lambda: checkpoint(done, done)
-        )
-        decodes = [
-            before + len(words & renderings.keys())
-            for before, words in zip(work.extra_decodes, unmatched, strict=True)
-        ]
-        return [
-            [
-                _translated(document, sentences, renderings, 0 if index else extra)
-                for index, (document, sentences) in enumerate(pairs)
-            ]
-            for pairs, extra in zip(translated, decodes, strict=True)
-        ]
-
-
-def _translated(
-    document: Document,
-    sentences: Sequence[TranslatedSentence],
-    renderings: Mapping[str, str],
-    extra_decodes: int,
-) -> TranslatedDocument:
-    target, rendered = render(document, sentences, renderings)
-    return TranslatedDocument(
-        source=document,
-        target=target,
-        sentences=rendered,
-        usage=Usage(
-            characters=len(document.text),
-            sentences=len(sentences),
-            source_tokens=sum(sentence.source_tokens for sentence in sentences),
-            target_tokens=sum(sentence.target_tokens for sentence in sentences),
-            extra_decodes=extra_decodes,
-        ),
-    )
 
 
 def _plain_text(document: Document) -> str:

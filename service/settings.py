@@ -13,9 +13,50 @@ from service.errors import InvalidSettings
 ENVIRONMENT_PREFIX = "KORTOM_"
 
 
-def usable_cores() -> int:
-    """CPU cores that this process may run on, at least 1."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def usable_cores(cgroups: Path = CGROUPS) -> int:
+    """CPU cores that this process may use, at least 1.
+
+    Those it may run on, or fewer where its control group has a quota of CPU time (``cpu.max`` of
+    cgroup v2, ``cpu.cfs_quota_us`` of v1: what ``docker run --cpus`` and Kubernetes' limits set). A
+    part of a core counts for nothing: threads beyond the quota are all stopped together.
+
+    Args:
+        cgroups: where control groups are mounted.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for quota_file, period_file in (
+        ("cpu.max", None),
+        ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"),
+    ):
+        try:
+            words = (cgroups / quota_file).read_text(encoding="ascii").split()
+            if period_file:
+                words += (cgroups / period_file).read_text(encoding="ascii").split()
+            quota, period = map(int, words)
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+        if quota > 0:
+            return max(1, min(cores or 1, quota // period))
+    return cores or 1
+
+
+def parallel_batches(inter_threads: int | None, intra_threads: int, device: str) -> int:
+    """Batches at the same time: those wanted, or one for every ``intra_threads`` usable cores.
+
+    Several batches on a core each do more than all cores in one batch, whose threads wait for each
+    other in every layer. A CUDA device takes one batch at a time.
+
+    Args:
+        inter_threads: wanted; ``None`` to choose.
+        intra_threads: threads inside each batch.
+        device: ``cpu`` or ``cuda``.
+    """
+    if inter_threads is not None:
+        return inter_threads
+    return 1 if device == "cuda" else max(1, usable_cores() // intra_threads)
 
 
 def _absolute(path: Path) -> Path:
@@ -65,20 +106,26 @@ class Settings(BaseSettings):
     """Whether sentences that fail a check are translated again, at most a quarter of an article."""
     glossary: Annotated[str, Field(min_length=1)] | None = None
     """Terms that hold in every answer: dutch-news (shipped) or the path of a JSON object file."""
-    inter_threads: Annotated[int, Field(ge=1, le=256)] = 1
-    """Batches translated in parallel."""
-    intra_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_cores)
+    inter_threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Batches at the same time; unset takes the usable cores by intra_threads, or 1 on CUDA."""
+    intra_threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Threads inside one batch; inter x intra should not exceed the cores."""
+    engine_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 120.0
+    """An engine that takes longer for one batch hangs: its requests fail and /livez is red."""
     max_article_characters: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
     """Longest article or text, in characters without markup; more is answered 413."""
     max_texts_per_request: Annotated[int, Field(ge=1, le=10_000)] = 256
     """Most texts in one /v1/translate request; more is answered 413."""
     max_body_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 2_000_000
     """Largest request body in bytes; larger is answered 413."""
-    max_queued_requests: Annotated[int, Field(ge=1, le=100_000)] = 64
-    """Requests being worked on or waiting for it; one more is answered 503."""
+    max_queued_requests: Annotated[int, Field(ge=1, le=1_000)] = 64
+    """Requests worked on or waiting for it; one more is answered 503."""
+    max_queued_tokens: Annotated[int, Field(ge=1_000, le=100_000_000)] = 200_000
+    """Source tokens of those requests, a quarter of their characters; more is answered 503."""
     body_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     """Longest time a request body may take to arrive; slower is answered 408."""
+    drain_delay_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    """How long a stopping server, not ready any more, still takes requests."""
     drain_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
     """How long a stopping server lets accepted requests finish."""
     libretranslate: bool = True

@@ -14,14 +14,15 @@ from typing import Any
 
 import hypothesis
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
-from service.app import create_app, server_config
+from service.api.protocol import ProblemProtocol
+from service.app import create_app
 from service.evaluation.checkpoints import write_marian_checkpoint
 from service.models.card import load_card
 from service.models.pull import pull
 from service.models.store import ModelStore
+from service.serving.server import Server
 from service.settings import ENVIRONMENT_PREFIX, Settings
 
 # Read when torch is imported: its threads wait for each other, which is slow on busy cores.
@@ -132,9 +133,9 @@ def _send(connection: socket.socket, data: bytes) -> None:
 
 @contextmanager
 def run_server(app: FastAPI) -> Iterator[Client]:
-    """The app behind uvicorn in a thread, configured as ``service.app.serve`` does."""
+    """The app behind uvicorn in a thread, as ``service.app.serve`` runs it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(server_config(app, app.state.settings))
+        server = Server(app, app.state.settings, app.state.health, ProblemProtocol)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         deadline = time.monotonic() + WAIT_SECONDS

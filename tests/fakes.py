@@ -16,6 +16,9 @@ class FakeTranslator:
     """
 
     engine = "fake"
+    inter_threads = 1
+    length_step = 16
+    max_batch_tokens = 512
 
     def __init__(
         self,
@@ -35,6 +38,9 @@ class FakeTranslator:
     def seen(self) -> list[str]:
         """Every sentence that the engine was given, in order."""
         return [sentence for batch in self.batches for sentence in batch]
+
+    def count_tokens(self, text: str) -> int:
+        return len(text) // 4 + 1
 
     def fits(self, text: str) -> bool:
         return len(text) <= self._max_characters

@@ -4,9 +4,13 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from service.api import schemas
+from service.article.document import Document
 from service.article.language import DetectedLanguage
 from service.article.warnings import ArticleWarning
-from service.pipeline import Bullets, Summary, TranslatedArticle, TranslatedDocument, Usage
+from service.pipeline import Bullets, Summary, TranslatedArticle
+from service.serving.work import Timings
+from service.summarization.summarizer import Bullet
+from service.translation.documents import TranslatedBlock, TranslatedDocument, Usage
 
 
 def article(
@@ -15,7 +19,7 @@ def article(
     request_id: str,
     models: schemas.ServedModels,
     alignment: bool,
-    queue_seconds: float,
+    timings: Timings,
     total_seconds: float,
 ) -> schemas.ArticleAnswer:
     """The answer of ``POST /v1/articles``; the times are in seconds."""
@@ -28,9 +32,14 @@ def article(
         language=_language(translated.language),
         translation=schemas.TranslationAnswer(
             text=translated.body.target.text,
-            blocks=_blocks(translated.body) if alignment else None,
+            blocks=list(map(block, translated.body.blocks())) if alignment else None,
         ),
-        summary=None if translated.summary is None else _bullets(translated.summary),
+        summary=None
+        if translated.summary is None
+        else schemas.ArticleSummaryAnswer(
+            **dict(_summary(translated.summary)),
+            sources=None if alignment else _sources(translated.body.source, translated.summary),
+        ),
         warnings=_warnings(
             [
                 *translated.warnings,
@@ -43,11 +52,11 @@ def article(
         ),
         models=models,
         usage=_usage(translated.usage),
-        timing_ms=schemas.TimingAnswer(
-            queue=round(queue_seconds * 1000),
-            translation=round(translated.translation_seconds * 1000),
-            summarization=round(translated.summarization_seconds * 1000),
-            total=round(total_seconds * 1000),
+        timing_ms=_timing(
+            timings,
+            translated.translation_seconds,
+            translated.summarization_seconds,
+            total_seconds,
         ),
     )
 
@@ -58,8 +67,11 @@ def texts(
     *,
     request_id: str,
     models: schemas.ServedModels,
+    timings: Timings,
+    translation_seconds: float,
+    total_seconds: float,
 ) -> schemas.TranslateAnswer:
-    """The answer of ``POST /v1/translate``."""
+    """The answer of ``POST /v1/translate``; the times are in seconds."""
     return schemas.TranslateAnswer(
         id=request_id,
         translations=[
@@ -76,28 +88,66 @@ def texts(
         warnings=_warnings(warnings),
         models=models,
         usage=_usage(sum((document.usage for document in documents), Usage())),
+        timing_ms=_timing(timings, translation_seconds, 0, total_seconds),
     )
 
 
 def summary(
-    made: Summary, *, request_id: str, models: schemas.ServedModels
+    made: Summary,
+    *,
+    request_id: str,
+    models: schemas.ServedModels,
+    timings: Timings,
+    total_seconds: float,
 ) -> schemas.SummarizeAnswer:
-    """The answer of ``POST /v1/summarize``."""
-    named = {source for bullet in made.summary.bullets for source in bullet.sources}
+    """The answer of ``POST /v1/summarize``; the times are in seconds."""
     return schemas.SummarizeAnswer(
         id=request_id,
         language=_language(made.language),
-        summary=_bullets(made.summary),
-        sources=[
-            schemas.SummarySource(
-                id=sentence.id, start=sentence.start, end=sentence.end, source=sentence.text
-            )
-            for sentence in made.document.sentences()
-            if sentence.id in named
-        ],
+        summary=_summary(made.summary),
+        sources=_sources(made.document, made.summary),
         warnings=_warnings(made.warnings),
         models=models,
         usage=_usage(made.usage),
+        timing_ms=_timing(
+            timings, made.translation_seconds, made.summarization_seconds, total_seconds
+        ),
+    )
+
+
+def block(translated: TranslatedBlock) -> schemas.AlignedBlock:
+    """A block of ``translation.blocks``."""
+    return schemas.AlignedBlock(
+        kind=translated.source.kind,
+        sentences=[
+            schemas.AlignedSentence(
+                id=sentence.id,
+                start=sentence.start,
+                end=sentence.end,
+                source=sentence.text,
+                target=result.target,
+                score=result.score,
+                warnings=_warnings(result.warnings),
+                terms=[
+                    schemas.AppliedTerm(term=term.term, start=term.start, end=term.end)
+                    for term in result.terms
+                ],
+            )
+            for sentence, result in zip(
+                translated.source.sentences, translated.sentences, strict=True
+            )
+        ],
+    )
+
+
+def bullet(made: Bullet) -> schemas.BulletAnswer:
+    """A bullet of ``summary.bullets``."""
+    return schemas.BulletAnswer(
+        text=made.text,
+        sources=list(made.sources),
+        support=made.support,
+        written=made.written,
+        warnings=_warnings(made.warnings),
     )
 
 
@@ -114,48 +164,36 @@ def _language(language: DetectedLanguage) -> schemas.Language:
     return schemas.Language(code=language.code, confidence=language.confidence)
 
 
-def _blocks(document: TranslatedDocument) -> list[schemas.AlignedBlock]:
-    translated = iter(document.sentences)
-    return [
-        schemas.AlignedBlock(
-            kind=block.kind,
-            sentences=[
-                schemas.AlignedSentence(
-                    id=sentence.id,
-                    start=sentence.start,
-                    end=sentence.end,
-                    source=sentence.text,
-                    target=result.target,
-                    score=result.score,
-                    warnings=_warnings(result.warnings),
-                    terms=[
-                        schemas.AppliedTerm(term=term.term, start=term.start, end=term.end)
-                        for term in result.terms
-                    ],
-                )
-                for sentence, result in zip(block.sentences, translated, strict=False)
-            ],
-        )
-        for block in document.source.blocks
-    ]
-
-
-def _bullets(made: Bullets) -> schemas.SummaryAnswer:
+def _summary(made: Bullets) -> schemas.SummaryAnswer:
     return schemas.SummaryAnswer(
-        method=made.method,
-        headline=made.headline,
-        bullets=[
-            schemas.BulletAnswer(
-                text=bullet.text,
-                sources=list(bullet.sources),
-                support=bullet.support,
-                written=bullet.written,
-                warnings=_warnings(bullet.warnings),
-            )
-            for bullet in made.bullets
-        ],
+        method=made.method, headline=made.headline, bullets=list(map(bullet, made.bullets))
     )
+
+
+def _sources(document: Document, made: Bullets) -> list[schemas.SummarySource]:
+    """The sentences of ``document`` that the bullets name."""
+    named = {source for bullet in made.bullets for source in bullet.sources}
+    return [
+        schemas.SummarySource(
+            id=sentence.id, start=sentence.start, end=sentence.end, source=sentence.text
+        )
+        for sentence in document.sentences()
+        if sentence.id in named
+    ]
 
 
 def _usage(usage: Usage) -> schemas.UsageAnswer:
     return schemas.UsageAnswer(**dataclasses.asdict(usage))
+
+
+def _timing(
+    timings: Timings, translation_seconds: float, summarization_seconds: float, total_seconds: float
+) -> schemas.TimingAnswer:
+    return schemas.TimingAnswer(
+        queue=round(timings.queue * 1000),
+        tokenization=round(timings.tokenization * 1000),
+        inference=round(timings.inference * 1000),
+        translation=round(translation_seconds * 1000),
+        summarization=round(summarization_seconds * 1000),
+        total=round(total_seconds * 1000),
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from email.message import Message
 from typing import Any, NoReturn
 
@@ -42,18 +42,11 @@ class JSONRoute(APIRoute):
             return handler
 
         async def handle(request: Request) -> Response:
-            _check_headers(request)
-            settings = request.app.state.settings
-            try:
-                async with asyncio.timeout(settings.body_seconds):
-                    body = await _read(request, settings.max_body_bytes)
-            except TimeoutError:
-                raise RequestTimeout(
-                    f"the body took longer than {settings.body_seconds:g} s to arrive",
-                    headers={"Connection": "close"},
-                ) from None
-            except ClientDisconnect:
-                raise MalformedBody("the connection closed before the body was complete") from None
+            if media_type(request).get_content_type() != "application/json":
+                raise UnsupportedMediaType(
+                    "the body must be application/json", headers={"Accept": "application/json"}
+                )
+            body = await read_body(request)
             return await handler(_ParsedRequest(request, body, parse_json(body)))
 
         return handle
@@ -116,25 +109,58 @@ def _refuse_constant(name: str) -> NoReturn:
     raise MalformedBody(f"{name} is not JSON")
 
 
-def _check_headers(request: Request) -> None:
-    hint = {"Accept": "application/json"}
-    content_type = Message()
-    content_type["content-type"] = request.headers.get("content-type", "")
-    if content_type.get_content_type() != "application/json" or "content-type" not in (
-        request.headers
-    ):
-        raise UnsupportedMediaType("the body must be application/json", headers=hint)
-    charset = content_type.get_content_charset("utf-8")
-    if charset not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType(
-            "the body must be UTF-8", code="unsupported_charset", headers=hint
-        )
+def media_type(request: Request) -> Message:
+    """The type of the body, its charset and encoding checked; ``text/plain`` without a header.
+
+    Raises:
+        UnsupportedMediaType: not UTF-8, encoded, or of two types.
+    """
+    header = Message()
+    types = request.headers.getlist("content-type")
+    if len(types) > 1:
+        raise UnsupportedMediaType("the request has more than one Content-Type")
+    if types:
+        header["content-type"] = types[0]
+    if header.get_content_charset("utf-8") not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType("the body must be UTF-8", code="unsupported_charset")
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMediaType(
             "the body must not be compressed",
             code="unsupported_encoding",
             headers={"Accept-Encoding": "identity"},
         )
+    return header
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body.
+
+    Raises:
+        ContentTooLarge: over ``Settings.max_body_bytes``.
+        RequestTimeout: slower than ``Settings.body_seconds``.
+        MalformedBody: the connection closed before its end.
+    """
+    settings = request.app.state.settings
+    try:
+        async with asyncio.timeout(settings.body_seconds):
+            return await _read(request, settings.max_body_bytes)
+    except TimeoutError:
+        raise RequestTimeout(
+            f"the body took longer than {settings.body_seconds:g} s to arrive",
+            headers={"Connection": "close"},
+        ) from None
+    except ClientDisconnect:
+        raise MalformedBody("the connection closed before the body was complete") from None
+
+
+def disconnected(request: Request) -> Callable[[], Awaitable[None]]:
+    """Waits until the caller has closed the connection; the body must have been read."""
+
+    async def wait() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            await asyncio.sleep(0)
+
+    return wait
 
 
 async def _read(request: Request, max_body_bytes: int) -> bytes:

@@ -53,6 +53,15 @@ _WORK = {
     "terms": [],
 }
 
+_TIMING = {
+    "queue": 0,
+    "tokenization": 1,
+    "inference": 440,
+    "translation": 148,
+    "summarization": 310,
+    "total": 459,
+}
+
 # FastAPI leaves out whatever is null in an interface description: these examples hold none.
 ARTICLE: dict[str, Any] = {
     "id": REQUEST_ID,
@@ -83,6 +92,7 @@ ARTICLE: dict[str, Any] = {
                 "warnings": [],
             }
         ],
+        "sources": [{name: _BRIDGE[name] for name in ("id", "start", "end", "source")}],
     },
     "warnings": [],
     "models": _MODELS,
@@ -93,7 +103,7 @@ ARTICLE: dict[str, Any] = {
         "target_tokens": 33,
         "extra_decodes": 2,
     },
-    "timing_ms": {"queue": 0, "translation": 148, "summarization": 310, "total": 459},
+    "timing_ms": _TIMING,
 }
 TRANSLATE: dict[str, Any] = {
     "id": REQUEST_ID,
@@ -110,6 +120,7 @@ TRANSLATE: dict[str, Any] = {
         "target_tokens": 12,
         "extra_decodes": 0,
     },
+    "timing_ms": _TIMING,
 }
 SUMMARIZE: dict[str, Any] = {
     "id": REQUEST_ID,
@@ -137,6 +148,7 @@ SUMMARIZE: dict[str, Any] = {
         "target_tokens": 0,
         "extra_decodes": 0,
     },
+    "timing_ms": _TIMING,
 }
 MODELS: dict[str, Any] = {
     "profile": "demo",
@@ -212,9 +224,12 @@ PROBLEMS: Mapping[int, list[ServiceError]] = {
     ],
     503: [
         Overloaded("every place is taken"),
-        Overloaded("the server is stopping", code="shutting_down"),
+        Overloaded("the server is stopping", code="draining"),
     ],
-    504: [DeadlineExceeded("deadline_ms passed before the work was done")],
+    504: [
+        DeadlineExceeded("deadline_ms passed before the work was done"),
+        DeadlineExceeded("the work takes longer than deadline_ms", code="deadline_unreachable"),
+    ],
 }
 """Those that the routes can answer with, by status."""
 

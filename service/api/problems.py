@@ -1,22 +1,24 @@
-"""Errors as ``application/problem+json`` (RFC 9457), request ids, and one log line per request."""
+"""Errors as ``application/problem+json`` (RFC 9457), request ids, and one account per request."""
 
 import asyncio
 import json
 import logging
 import re
-import time
-import traceback
 import uuid
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from opentelemetry.trace import INVALID_SPAN
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service import tracing
+from service.api.account import Account
 from service.errors import (
     InvalidRequest,
     MethodNotAllowed,
@@ -25,12 +27,18 @@ from service.errors import (
     RequestError,
     ServiceError,
 )
+from service.logs import Event, describe
+from service.serving.health import Health
+from service.serving.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 MAX_HEADER_BYTES = 16_384
 """Of all headers together; the HTTP parser's own limit holds only for what comes in pieces."""
+CLOSE = (b"connection", b"close")
+RETRY_SECONDS = "5"
+"""``Retry-After`` of a server that stops or is broken: by then another one has its place."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MAX_LOC_CHARACTERS = 80
 _FIELD_CODES = {"extra_forbidden": "unknown_field", "string_unicode": "invalid_unicode"}
@@ -59,10 +67,16 @@ class ProblemResponse(Response):
 
 
 class RequestContext:
-    """ASGI middleware around all routes: request id, last line of error handling, request log."""
+    """ASGI middleware around all routes: request id, account, last line of error handling.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: what answers.
+        metrics: where requests are counted.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -70,66 +84,79 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
-        if scope["method"] == "HEAD":
+        method = scope["method"]
+        if method == "HEAD":
             # Every GET route answers HEAD too (RFC 9110, 9.1); uvicorn leaves the body out.
             scope = {**scope, "method": "GET"}
-        scope.setdefault("state", {})["request_id"] = request_id
-        status = 0
-        start = time.perf_counter()
+        health: Health = scope["app"].state.health
+        account = Account(request_id, method, scope, self._metrics)
+        scope.setdefault("state", {}).update(request_id=request_id, account=account)
+
+        async def receive_noting() -> Message:
+            message = await receive()
+            if message["type"] == "http.disconnect" and not account.answer_sent:
+                account.client_gone = True
+            return message
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                account.status = message["status"]
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode("ascii")),
                     (b"x-content-type-options", b"nosniff"),
                     (b"cache-control", b"no-store"),
                 ]
+                if health.draining and CLOSE not in message["headers"]:
+                    message["headers"].append(CLOSE)
+            elif not message.get("more_body", False):
+                account.answer_sent = True
             await send(message)
 
-        try:
-            _check_headers(scope)
-            await self._app(scope, receive, send_with_id)
-        except ServiceError as error:
-            if error.status == 500:
-                _log_failure(request_id, error)
-            if not status:
+        async def answer(error: ServiceError) -> None:
+            account.outcome = error.code
+            if not account.status:
                 await ProblemResponse(error, request_id)(scope, receive, send_with_id)
-        except asyncio.CancelledError:  # uvicorn cancels what outlives the drain
-            if not status:
-                stopping = Overloaded(
-                    "the server is stopping",
-                    code="shutting_down",
-                    headers={"Connection": "close", "Retry-After": "5"},
+
+        with nullcontext(INVALID_SPAN) if account.is_probe else tracing.request(scope) as span:
+            try:
+                _check_open(health)
+                _check_headers(scope)
+                await self._app(scope, receive_noting, send_with_id)
+            except ServiceError as error:
+                if error.status == 500:
+                    log_failure(request_id, error)
+                await answer(error)
+            except asyncio.CancelledError:  # the server cancels what outlives the drain
+                await answer(stopping())
+            except Exception as exc:  # the last line: whatever a bug raises is one request's 500
+                log_failure(request_id, exc)
+                await answer(
+                    ServiceError("an internal error; the log has more under this request id")
                 )
-                await ProblemResponse(stopping, request_id)(scope, receive, send_with_id)
-        except Exception as exc:  # the last line: whatever a bug raises is one request's 500
-            _log_failure(request_id, exc)
-            if not status:
-                internal = ServiceError("an internal error; the log has more under this request id")
-                await ProblemResponse(internal, request_id)(scope, receive, send_with_id)
-        finally:
-            route = scope.get("route")
-            logger.info(
-                "request id=%s method=%s route=%s status=%d ms=%.0f",
-                request_id,
-                scope["method"] if scope["method"].isalpha() else "?",
-                getattr(route, "path", "-"),
-                status,
-                (time.perf_counter() - start) * 1000,
-            )
+            finally:
+                account.close(span)
 
 
-def install(app: FastAPI) -> None:
-    """Give the framework's own errors the one shape, and describe it in OpenAPI."""
+def stopping() -> Overloaded:
+    """The answer to what a stopping server takes no more, or can't wait for."""
+    return Overloaded(
+        "the server is stopping", code="draining", headers={"Retry-After": RETRY_SECONDS}
+    )
+
+
+def install(app: FastAPI, metrics: Metrics) -> None:
+    """Give the framework's own errors the one shape, describe it in OpenAPI, and count requests."""
+
+    def problem(request: Request, error: ServiceError) -> Response:
+        request.state.account.outcome = error.code
+        return ProblemResponse(error, request.state.request_id)
 
     async def http_error(request: Request, exc: Any) -> Response:
-        return ProblemResponse(_from_http(exc), request.state.request_id)
+        return problem(request, _from_http(exc))
 
     async def validation_error(request: Request, exc: Any) -> Response:
-        return ProblemResponse(_from_validation(exc), request.state.request_id)
+        return problem(request, _from_validation(exc))
 
     def openapi() -> dict[str, Any]:
         # FastAPI writes the schema of every documented answer under application/json.
@@ -146,7 +173,12 @@ def install(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, validation_error)
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, metrics=metrics)
+
+
+def _check_open(health: Health) -> None:
+    if health.closed:
+        raise stopping()
 
 
 def _check_headers(scope: Scope) -> None:
@@ -207,12 +239,6 @@ def _from_validation(exc: RequestValidationError) -> InvalidRequest:
     return InvalidRequest(f"{place}{first['detail']}", code=first["code"], errors=errors[:20])
 
 
-def _log_failure(request_id: str, exc: Exception) -> None:
-    """Where it broke, without the messages of the exceptions: they may quote an article."""
-    chain: list[str] = []
-    current: BaseException | None = exc
-    while current is not None:
-        frames = "".join(traceback.format_tb(current.__traceback__))
-        chain.append(f"{type(current).__name__}\n{frames}")
-        current = current.__cause__ or current.__context__
-    logger.error("request id=%s failed: %s", request_id, "caused by ".join(chain))
+def log_failure(request_id: str, error: Exception) -> None:
+    """One line about a failure that is the service's own; never the error's message."""
+    logger.error(Event("failure", id=request_id, exception=describe(error)))

@@ -1,29 +1,146 @@
-"""The HTTP/1.1 connection: what is no HTTP at all is answered in the one shape too."""
+"""The HTTP/1.1 connection: what is no HTTP at all is answered in the one shape too, and nobody
+holds a connection open by being slow."""
 
+import asyncio
+import http
 import logging
 import uuid
+from typing import Any, cast
 
 import h11
+from fastapi import FastAPI
+from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
+from service.api.account import UNKNOWN_METHOD, UNKNOWN_PATH
 from service.api.problems import ProblemResponse
-from service.errors import RequestError
+from service.errors import RequestError, RequestTimeout, ServiceError
+from service.logs import Event
 
 logger = logging.getLogger(__name__)
 
+MIN_READ_BYTES = 65_536
+"""What a caller must take of a waiting answer in ``Settings.body_seconds``, or all of it. At the
+default of 30 s it is 2 kB/s, which any line has."""
+
 
 class ProblemProtocol(H11Protocol):
-    """uvicorn's h11 protocol, with problem+json where the bytes can't be read as a request."""
+    """uvicorn's h11 protocol, with problem+json where the bytes can't be read as a request.
+
+    uvicorn bounds the time between two requests. Here the head of a request must be complete
+    ``Settings.body_seconds`` after its first byte, or after the connection was made, and an answer
+    that its caller does not read (see :data:`MIN_READ_BYTES`) is dropped with its connection.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._seconds: float = cast(FastAPI, config.app).state.settings.body_seconds
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._reader_timer: asyncio.TimerHandle | None = None
+        self._unread_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See asyncio; uvicorn narrows the type in the same way."""
+        super().connection_made(transport)
+        self._bound_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio."""
+        for timer in (self._head_timer, self._reader_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio."""
+        super().data_received(data)
+        self._bound_head()
+
+    def pause_writing(self) -> None:
+        """See asyncio: the buffer is full, and the answer waits for its reader."""
+        super().pause_writing()
+        self._bound_reading()
+
+    def resume_writing(self) -> None:
+        """See asyncio."""
+        super().resume_writing()
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
+            self._reader_timer = None
+
+    def on_response_complete(self) -> None:
+        """See uvicorn: the answer is written, but maybe not yet taken."""
+        super().on_response_complete()
+        if self.transport.get_write_buffer_size():
+            self._bound_reading()
 
     def send_400_response(self, msg: str) -> None:
         """Answer 400 and close the connection; ``msg`` is the parser's own reason."""
+        self._refuse(RequestError(msg, headers={"Connection": "close"}))
+
+    def _bound_head(self) -> None:
+        """Let the time run while a head is awaited; further bytes of it do not extend it."""
+        if self.conn.their_state is h11.IDLE:
+            if self._head_timer is None:
+                self._head_timer = self.loop.call_later(self._seconds, self._end_head)
+        elif self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _end_head(self) -> None:
+        begun, _ = self.conn.trailing_data
+        if begun and not self.transport.is_closing():
+            self._refuse(
+                RequestTimeout(
+                    f"the head took longer than {self._seconds:g} s to arrive",
+                    headers={"Connection": "close"},
+                )
+            )
+        else:
+            self.transport.close()
+
+    def _bound_reading(self) -> None:
+        if self._reader_timer is None:
+            self._unread_bytes = self.transport.get_write_buffer_size()
+            self._reader_timer = self.loop.call_later(self._seconds, self._check_reading)
+
+    def _check_reading(self) -> None:
+        self._reader_timer = None
+        unread = self.transport.get_write_buffer_size()
+        if unread > max(0, self._unread_bytes - MIN_READ_BYTES):
+            logger.info("an answer was not read: %d bytes dropped", unread)
+            self.transport.abort()
+        elif unread:
+            self._bound_reading()
+
+    def _refuse(self, error: ServiceError) -> None:
+        """Answer what never became a request, and close the connection."""
         request_id = uuid.uuid4().hex
-        error = RequestError(msg, headers={"Connection": "close", "X-Request-ID": request_id})
+        error.headers["X-Request-ID"] = request_id
         problem = ProblemResponse(error, request_id)
-        logger.info("request id=%s method=- route=- status=%d ms=0", request_id, error.status)
+        logger.info(
+            Event(
+                "request",
+                id=request_id,
+                method=UNKNOWN_METHOD,
+                route=UNKNOWN_PATH,
+                status=error.status,
+                ms=0,
+                outcome=error.code,
+            )
+        )
         for event in (
             h11.Response(
-                status_code=problem.status_code, headers=problem.raw_headers, reason=b"Bad Request"
+                status_code=problem.status_code,
+                headers=problem.raw_headers,
+                reason=http.HTTPStatus(error.status).phrase.encode("ascii"),
             ),
             h11.Data(data=bytes(problem.body)),
             h11.EndOfMessage(),

@@ -1,22 +1,29 @@
 """The native routes."""
 
-import asyncio
+import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Hashable, Sequence
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 from starlette.requests import Request
+from starlette.responses import Response
 
 from service import __version__
-from service.api import answers, schemas
-from service.api.body import JSONRoute
+from service.api import answers, schemas, stream
+from service.api.body import JSONRoute, disconnected
+from service.api.problems import RETRY_SECONDS
 from service.api.schemas import problem_responses
 from service.article.document import Format
-from service.errors import ContentTooLarge, InvalidRequest
-from service.pipeline import MAX_MARKS, ArticlePipeline, Summary, TranslatedArticle
-from service.serving.workers import Work, Workers
+from service.article.warnings import ArticleWarning
+from service.errors import ContentTooLarge, InvalidRequest, Overloaded
+from service.pipeline import MAX_MARKS, ArticlePipeline, Listener
+from service.serving.health import Health
+from service.serving.work import Timings, Work
+from service.serving.workers import Workers
 from service.settings import Settings
 from service.summarization.summarizer import SummaryOptions
+from service.translation.documents import TranslatedDocument
 from service.translation.glossary import MAX_TERMS, Glossary
 
 _WORK_ERRORS = problem_responses(400, 408, 413, 415, 422, 500, 503, 504)
@@ -25,6 +32,7 @@ _WORK_ERRORS = problem_responses(400, 408, 413, 415, 422, 500, 503, 504)
 def create_router(
     settings: Settings,
     workers: Workers,
+    health: Health,
     pipeline: ArticlePipeline,
     models: schemas.ServedModels,
     cards: list[schemas.ModelAnswer],
@@ -34,46 +42,62 @@ def create_router(
     Args:
         settings: limits.
         workers: runs the pipeline off the event loop.
+        health: whether the server lives and is ready.
         pipeline: does the work.
         models: what every answer says made it.
         cards: what ``GET /v1/models`` lists.
     """
     router = APIRouter(route_class=JSONRoute, responses=problem_responses(400, 500))
 
-    @router.post("/v1/articles", responses=_WORK_ERRORS, tags=["articles"])
+    @router.post(
+        "/v1/articles",
+        response_model=schemas.ArticleAnswer,
+        responses=stream.RESPONSES | _WORK_ERRORS,
+        tags=["articles"],
+    )
     async def translate_article(
         request: Request, article: schemas.ArticleRequest
-    ) -> schemas.ArticleAnswer:
+    ) -> schemas.ArticleAnswer | Response:
         """Translate a Dutch article and sum it up in bullets that name their source sentences."""
         format, text = _content(article)
         start = time.perf_counter()
 
-        def run(work: Work) -> tuple[TranslatedArticle, float]:
-            translated = pipeline.translate_article(
-                text,
-                format=format,
-                main_text=article.main_text,
-                title=article.title,
-                source_language=article.source_language,
-                glossary=Glossary.of(article.glossary),
-                summary=_options(article.summary) if article.summary else None,
-                checkpoint=work.checkpoint,
+        async def answer(listener: Listener | None) -> schemas.ArticleAnswer:
+            translated, timings = await workers.run(
+                lambda work: (
+                    pipeline.translate_article(
+                        text,
+                        format=format,
+                        main_text=article.main_text,
+                        title=article.title,
+                        source_language=article.source_language,
+                        glossary=Glossary.of(article.glossary),
+                        summary=_options(article.summary) if article.summary else None,
+                        checkpoint=work.checkpoint,
+                        listener=listener,
+                    ),
+                    work.timings,
+                ),
+                characters=len(text) + len(article.title or ""),
+                key=_key(request, article) if listener is None else None,
+                disconnected=disconnected(request),
+                deadline_seconds=_seconds(article.deadline_ms),
             )
-            return translated, work.queue_seconds
+            request.state.account.answered(translated, timings)
+            return answers.article(
+                translated,
+                request_id=request.state.request_id,
+                models=models,
+                alignment=article.alignment,
+                timings=timings,
+                total_seconds=time.perf_counter() - start,
+            )
 
-        translated, queue_seconds = await workers.run(
-            run,
-            disconnected=_disconnected(request),
-            deadline_seconds=_seconds(article.deadline_ms),
-        )
-        return answers.article(
-            translated,
-            request_id=request.state.request_id,
-            models=models,
-            alignment=article.alignment,
-            queue_seconds=queue_seconds,
-            total_seconds=time.perf_counter() - start,
-        )
+        if not stream.is_wanted(",".join(request.headers.getlist("accept"))):
+            return await answer(None)
+        return await stream.ArticleStream(
+            answer, alignment=article.alignment, request_id=request.state.request_id
+        ).begin()
 
     @router.post("/v1/translate", responses=_WORK_ERRORS, tags=["articles"])
     async def translate(
@@ -85,18 +109,36 @@ def create_router(
                 f"{len(batch.texts)} texts; at most {settings.max_texts_per_request} are taken",
                 code="too_many_texts",
             )
-        documents, warnings = await workers.run(
-            lambda work: pipeline.translate_texts(
+        start = time.perf_counter()
+
+        def run(
+            work: Work,
+        ) -> tuple[list[TranslatedDocument], Sequence[ArticleWarning], Timings, float]:
+            begun = time.perf_counter()
+            documents, warnings = pipeline.translate_texts(
                 batch.texts,
                 format=Format(batch.format),
                 glossary=Glossary.of(batch.glossary),
                 checkpoint=work.checkpoint,
-            ),
-            disconnected=_disconnected(request),
+            )
+            return documents, warnings, work.timings, time.perf_counter() - begun
+
+        documents, warnings, timings, seconds = await workers.run(
+            run,
+            characters=sum(map(len, batch.texts)),
+            key=_key(request, batch),
+            disconnected=disconnected(request),
             deadline_seconds=_seconds(batch.deadline_ms),
         )
+        request.state.account.answered(documents, timings)
         return answers.texts(
-            documents, warnings, request_id=request.state.request_id, models=models
+            documents,
+            warnings,
+            request_id=request.state.request_id,
+            models=models,
+            timings=timings,
+            translation_seconds=seconds,
+            total_seconds=time.perf_counter() - start,
         )
 
     @router.post("/v1/summarize", responses=_WORK_ERRORS, tags=["articles"])
@@ -104,21 +146,32 @@ def create_router(
         request: Request, text: schemas.SummarizeRequest
     ) -> schemas.SummarizeAnswer:
         """Sum up an English or Dutch text in bullets that name their source sentences."""
-
-        def run(work: Work) -> Summary:
-            return pipeline.summarize(
-                text.text,
-                source_language=None if text.source_language == "auto" else text.source_language,
-                options=_options(text),
-                checkpoint=work.checkpoint,
-            )
-
-        summary = await workers.run(
-            run,
-            disconnected=_disconnected(request),
+        start = time.perf_counter()
+        summary, timings = await workers.run(
+            lambda work: (
+                pipeline.summarize(
+                    text.text,
+                    source_language=None
+                    if text.source_language == "auto"
+                    else text.source_language,
+                    options=_options(text),
+                    checkpoint=work.checkpoint,
+                ),
+                work.timings,
+            ),
+            characters=len(text.text),
+            key=_key(request, text),
+            disconnected=disconnected(request),
             deadline_seconds=_seconds(text.deadline_ms),
         )
-        return answers.summary(summary, request_id=request.state.request_id, models=models)
+        request.state.account.answered(summary, timings)
+        return answers.summary(
+            summary,
+            request_id=request.state.request_id,
+            models=models,
+            timings=timings,
+            total_seconds=time.perf_counter() - start,
+        )
 
     @router.get("/v1/models", tags=["server"])
     async def list_models() -> schemas.ModelsAnswer:
@@ -145,25 +198,31 @@ def create_router(
         """What runs here."""
         return schemas.VersionAnswer(version=__version__)
 
-    # The port opens only when every model is loaded and warm, so a server that answers is ready.
-    @router.get("/livez", tags=["server"])
-    @router.get("/readyz", tags=["server"])
+    @router.get("/livez", responses=problem_responses(503), tags=["server"])
     @router.get("/healthz", tags=["server"], include_in_schema=False)
-    async def health() -> schemas.HealthAnswer:
-        """Whether the server lives and is ready for work."""
-        return schemas.HealthAnswer(status="ok")
+    async def livez() -> schemas.HealthAnswer:
+        """Whether the server lives; where it does not, only a restart helps."""
+        return _health(health.dead())
+
+    # The port opens only when every model is loaded and warm.
+    @router.get("/readyz", responses=problem_responses(503), tags=["server"])
+    async def readyz() -> schemas.HealthAnswer:
+        """Whether the server should be sent work."""
+        return _health(health.unready())
 
     return router
 
 
-def _disconnected(request: Request) -> Callable[[], Awaitable[None]]:
-    """Waits until the caller has closed the connection; the body must have been read."""
+def _key(request: Request, body: BaseModel) -> Hashable:
+    """The same for requests that get the same answer."""
+    document = body.model_dump_json(exclude={"deadline_ms"})
+    return request.url.path, hashlib.sha256(document.encode("utf-8")).digest()
 
-    async def wait() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            await asyncio.sleep(0)
 
-    return wait
+def _health(trouble: str | None) -> schemas.HealthAnswer:
+    if trouble:
+        raise Overloaded(trouble, code="unavailable", headers={"Retry-After": RETRY_SECONDS})
+    return schemas.HealthAnswer(status="ok")
 
 
 def _options(wanted: schemas.SummaryOptions | schemas.SummarizeRequest) -> SummaryOptions:

@@ -290,6 +290,26 @@ class SummaryAnswer(_Answer):
     """In document order."""
 
 
+class SummarySource(_Answer):
+    """A sentence that a bullet rests on."""
+
+    id: str
+    """As in the bullets' sources."""
+    start: int
+    """First code point in the submitted text, or in page.html."""
+    end: int
+    """One past the last."""
+    source: str
+    """What a reader reads of the sentence."""
+
+
+class ArticleSummaryAnswer(SummaryAnswer):
+    """The bullets of an article."""
+
+    sources: list[SummarySource] | None
+    """The sentences that the bullets name; null where translation.blocks has them."""
+
+
 class ServedModel(_Answer):
     """A model that had a part in the answer."""
 
@@ -326,12 +346,16 @@ class UsageAnswer(_Answer):
 
 
 class TimingAnswer(_Answer):
-    """Milliseconds per step."""
+    """Milliseconds; translation and summarization are made of the three above them and the rest."""
 
     queue: int
-    """Waiting for a worker."""
+    """Waiting for a thread, and for engines busy with other requests."""
+    tokenization: int
+    """Counting tokens."""
+    inference: int
+    """In the engines."""
     translation: int
-    """Splitting and translating."""
+    """Splitting, translating and checking."""
     summarization: int
     """Making bullets."""
     total: int
@@ -364,7 +388,7 @@ class ArticleAnswer(_Answer):
     """Language of the text."""
     translation: TranslationAnswer
     """The English text."""
-    summary: SummaryAnswer | None
+    summary: ArticleSummaryAnswer | None
     """The bullets; null when none were asked for."""
     warnings: list[WarningAnswer]
     """Warnings about the whole answer, and about the title."""
@@ -400,21 +424,10 @@ class TranslateAnswer(_Answer):
     """What made it."""
     usage: UsageAnswer
     """How much work it was."""
+    timing_ms: TimingAnswer
+    """How long it took."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.TRANSLATE]})
-
-
-class SummarySource(_Answer):
-    """A sentence that a bullet rests on."""
-
-    id: str
-    """As in the bullets' sources."""
-    start: int
-    """First code point in the submitted text."""
-    end: int
-    """One past the last."""
-    source: str
-    """The sentence as submitted."""
 
 
 class SummarizeAnswer(_Answer):
@@ -429,11 +442,13 @@ class SummarizeAnswer(_Answer):
     sources: list[SummarySource]
     """The sentences that the bullets name."""
     warnings: list[WarningAnswer]
-    """Warnings about the whole answer."""
+    """Warnings about the whole answer, and about the sentences of a Dutch text, each code once."""
     models: ServedModels
     """What made it."""
     usage: UsageAnswer
     """How much work it was."""
+    timing_ms: TimingAnswer
+    """How long it took."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.SUMMARIZE]})
 

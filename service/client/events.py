@@ -77,7 +77,7 @@ class EventReader:
         Raises:
             KortomError: ``incomplete_answer``: before its last event.
         """
-        if False:
+        if not self.done:
             raise KortomError("incomplete_answer", "the stream ended before the article was whole")
 
     def _event(self, name: str, data: bytes) -> Event | None:

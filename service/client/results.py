@@ -82,6 +82,23 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A sentence that a bullet rests on, as a reader reads it."""
+
+    id: str
+    start: int
+    end: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleSummary(Summary):
+    """The bullets of an article, and the sentences that they name where ``blocks`` has none."""
+
+    sources: tuple[Source, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Language:
     """The language that the text looks to be in (ISO 639-1), with a confidence of 0 to 1."""
 
@@ -119,9 +136,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds per step."""
+    """Milliseconds."""
 
     queue: int
+    tokenization: int
+    inference: int
     translation: int
     summarization: int
     total: int
@@ -146,7 +165,7 @@ class Article:
     page: Page | None
     language: Language
     translation: Translation
-    summary: Summary | None
+    summary: ArticleSummary | None
     warnings: tuple[ArticleWarning, ...]
     models: Models
     usage: Usage
@@ -170,16 +189,7 @@ class Translations:
     warnings: tuple[ArticleWarning, ...]
     models: Models
     usage: Usage
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A sentence that a bullet rests on, as submitted."""
-
-    id: str
-    start: int
-    end: int
-    source: str
+    timing_ms: Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +203,7 @@ class Summarized:
     warnings: tuple[ArticleWarning, ...]
     models: Models
     usage: Usage
+    timing_ms: Timing
 
 
 @dataclass(frozen=True, slots=True)

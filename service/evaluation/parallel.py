@@ -7,7 +7,8 @@ from pathlib import Path
 from service.article.normalization import is_blank
 from service.errors import InvalidRequest
 from service.evaluation.seeds import SeedArticle, SeedError, load_seeds
-from service.pipeline import ArticlePipeline, TranslatedDocument
+from service.pipeline import ArticlePipeline
+from service.translation.documents import TranslatedDocument
 
 SEEDS = Path("seeds")
 """In a checkout, the set that is taken when none is given."""

@@ -1,127 +1,147 @@
-"""Admission and the crossing from the event loop to worker threads."""
+"""The crossing from the event loop to threads that run pipelines."""
 
 import asyncio
-import functools
-import math
-import time
-from collections.abc import Awaitable, Callable
+import contextvars
+from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from service.errors import ClientGone, DeadlineExceeded, Overloaded
+from service.serving.admission import Admission
+from service.serving.metrics import Metrics
+from service.serving.work import Work, working_on
 
 Result = TypeVar("Result")
 
-_LATE = "deadline_ms passed before the work was done"
 
+class _Flight:
+    """One run of a function and the requests that wait for its result."""
 
-class Work:
-    """One accepted request while it is worked on: when it must be done, and whether it still must.
-
-    Args:
-        deadline_seconds: time from now until the work is worth nothing; ``None`` for no limit.
-    """
-
-    def __init__(self, deadline_seconds: float | None) -> None:
-        self._accepted = time.monotonic()
-        self._deadline = None if deadline_seconds is None else self._accepted + deadline_seconds
-        self._cancelled = False
-        self.queue_seconds = 0.0
-
-    def begin(self) -> None:
-        """A worker thread took the work: note how long it waited."""
-        self.queue_seconds = time.monotonic() - self._accepted
-        self.checkpoint()
-
-    def cancel(self) -> None:
-        """The caller has gone: the next checkpoint ends the work."""
-        self._cancelled = True
-
-    def checkpoint(self, _done: int = 0, _total: int = 0) -> None:
-        """Called between batches (a ``pipeline.Checkpoint``).
-
-        Raises:
-            ClientGone: :meth:`cancel` was called.
-            DeadlineExceeded: the deadline has passed.
-        """
-        if self._cancelled:
-            raise ClientGone("the client closed the connection")
-        if self._deadline is not None and time.monotonic() > self._deadline:
-            raise DeadlineExceeded(_LATE)
+    def __init__(self, key: Hashable | None, future: "asyncio.Future[Any]", work: Work) -> None:
+        self.key = key
+        self.future = future
+        self.work = work
+        self.passengers = 0
 
 
 class Workers:
-    """A few threads that run pipelines, and the count of requests let in to wait for them.
+    """A thread for every accepted request, and a bound on how many are accepted.
 
     Args:
-        threads: requests worked on at the same time.
-        max_queued_requests: requests worked on or waiting; one more is refused.
+        max_requests: requests worked on at the same time; one more is refused.
+        max_tokens: estimated source tokens of all of them together; see :class:`Admission`.
+        metrics: where requests are counted.
     """
 
-    def __init__(self, threads: int, max_queued_requests: int) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="pipeline")
-        self._threads = threads
-        self._max_queued_requests = max_queued_requests
-        self._accepted = 0
-        self._mean_seconds = 1.0
+    def __init__(self, max_requests: int, max_tokens: int, metrics: Metrics) -> None:
+        # Threads mostly wait for the engines, whose queue is the one place where requests wait.
+        self._executor = ThreadPoolExecutor(max_requests, thread_name_prefix="pipeline")
+        self._admission = Admission(max_requests, max_tokens, metrics)
+        self._metrics = metrics
+        self._flights: set[_Flight] = set()
+        self._by_key: dict[Hashable, _Flight] = {}
 
     async def run(
         self,
         function: Callable[[Work], Result],
         *,
+        characters: int,
+        key: Hashable | None = None,
         disconnected: Callable[[], Awaitable[None]],
         deadline_seconds: float | None = None,
     ) -> Result:
-        """Run ``function`` on a worker thread, or refuse at once.
+        """Run ``function`` on a thread of its own, or refuse at once.
 
         Args:
             function: gets the :class:`Work`; calls its ``checkpoint`` between batches.
+            characters: length of the submitted text.
+            key: requests with the same key at the same time share one run; ``None`` for none.
             disconnected: returns when the caller has closed the connection.
-            deadline_seconds: see :class:`Work`.
+            deadline_seconds: time until the result is worth nothing; ``None`` for no limit.
 
         Raises:
-            Overloaded: every place is taken; ``Retry-After`` comes from the recent pace.
-            ClientGone, DeadlineExceeded: see :meth:`Work.checkpoint`.
+            Overloaded: see :meth:`Admission.place`.
+            ClientGone, DeadlineExceeded: see :meth:`Work.checkpoint`. A run that nobody waits for
+                any more ends at its next checkpoint.
         """
-        # No await between the check and the count, so that no two requests take one place.
-        if self._accepted >= self._max_queued_requests:
-            wait = self._accepted * self._mean_seconds / self._threads
-            raise Overloaded(
-                "every place is taken", headers={"Retry-After": str(max(1, math.ceil(wait)))}
-            )
-        self._accepted += 1
-        work = Work(deadline_seconds)
-        watcher = asyncio.ensure_future(self._cancel_on(disconnected, work))
-        future = asyncio.get_running_loop().run_in_executor(
-            self._executor, functools.partial(self._work, function, work)
-        )
-        try:
-            await asyncio.wait({future}, timeout=deadline_seconds)
-            if not future.done():
-                raise DeadlineExceeded(_LATE)
-            return future.result()
-        finally:
-            # Late or cancelled, nobody waits any more: what is queued is dropped, what runs ends
-            # at its next checkpoint.
-            work.cancel()
-            future.cancel()
-            watcher.cancel()
-            self._accepted -= 1
+        with self._admission.place(characters, deadline_seconds):
+            flight = None if key is None else self._by_key.get(key)
+            if flight is None:
+                flight = self._start(function, key, deadline_seconds)
+            else:
+                flight.work.extend(deadline_seconds)
+                self._metrics.shared_requests.inc()
+            result: Result = await self._wait(flight, disconnected, deadline_seconds)
+            return result
 
     def shutdown(self) -> None:
-        """Wait for the threads; nothing may be submitted any more."""
+        """End the work that is left and wait for its threads; nothing may be submitted any more."""
+        for flight in self._flights:
+            flight.work.cancel(Overloaded("the server is stopping", code="draining"))
         self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def _work(self, function: Callable[[Work], Result], work: Work) -> Result:
-        work.begin()
-        start = time.monotonic()
-        result = function(work)
-        work.checkpoint()  # what came after the deadline is late, however near
-        # An exponential mean over about ten requests; races between threads only blur it.
-        self._mean_seconds += (time.monotonic() - start - self._mean_seconds) / 10
-        return result
+    def _start(
+        self,
+        function: Callable[[Work], Result],
+        key: Hashable | None,
+        deadline_seconds: float | None,
+    ) -> _Flight:
+        work = Work(deadline_seconds)
 
-    @staticmethod
-    async def _cancel_on(disconnected: Callable[[], Awaitable[None]], work: Work) -> None:
-        await disconnected()
-        work.cancel()
+        def run() -> Result:
+            work.begin()
+            with working_on(work):
+                result = function(work)
+            work.checkpoint()  # what came after the deadline is late, however near
+            return result
+
+        # The context goes along, with the trace that it may hold.
+        future = asyncio.get_running_loop().run_in_executor(
+            self._executor, contextvars.copy_context().run, run
+        )
+        flight = _Flight(key, future, work)
+        self._flights.add(flight)
+        if key is not None:
+            self._by_key[key] = flight
+        future.add_done_callback(lambda _: self._land(flight))
+        return flight
+
+    def _land(self, flight: _Flight) -> None:
+        self._flights.discard(flight)
+        self._unshare(flight)
+        if not flight.future.cancelled():
+            flight.future.exception()  # looked at, also when nobody waits any more
+
+    def _unshare(self, flight: _Flight) -> None:
+        """No later request joins the flight."""
+        if flight.key is not None and self._by_key.get(flight.key) is flight:
+            del self._by_key[flight.key]
+
+    async def _wait(
+        self,
+        flight: _Flight,
+        disconnected: Callable[[], Awaitable[None]],
+        deadline_seconds: float | None,
+    ) -> Any:
+        """The result of the flight; whoever leaves last ends it."""
+        gone = asyncio.ensure_future(disconnected())
+        flight.passengers += 1
+        try:
+            await asyncio.wait(
+                {flight.future, gone},
+                timeout=deadline_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if flight.future.done():
+                return flight.future.result()
+            if gone.done():
+                raise ClientGone("the client closed the connection")
+            raise DeadlineExceeded("deadline_ms passed before the work was done")
+        finally:
+            gone.cancel()
+            flight.passengers -= 1
+            if not flight.passengers and not flight.future.done():
+                # What is queued is dropped, what runs ends at its next checkpoint.
+                self._unshare(flight)
+                flight.work.cancel()
+                flight.future.cancel()

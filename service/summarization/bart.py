@@ -10,35 +10,48 @@ from transformers import BartForConditionalGeneration, GenerationConfig
 from transformers.utils.logging import disable_progress_bar
 
 from service.errors import InferenceError
+from service.settings import parallel_batches
 from service.summarization.decoding import Decoding
 from service.summarization.generator import Generated
 from service.summarization.tokenizer import END, PADDING, START, UNKNOWN, BartTokenizer
-from service.translation.marian import torch_device
+from service.translation.marian import torch_placement
 
 
 class TorchGenerator:
-    """A BART checkpoint in float32 through transformers (implements ``Generator``).
+    """A BART checkpoint through transformers (implements ``Generator``).
+
+    float32 on CPU, float16 on CUDA.
 
     Args:
         directory: an installed model; ``hub/`` holds the safetensors checkpoint.
         decoding: limits and search.
         device: ``cpu``, ``cuda`` or ``auto``.
+        inter_threads: sources in parallel; ``None`` to choose (``settings.parallel_batches``).
+        intra_threads: threads for one source; torch has one number for the whole process.
 
     Raises:
         StartupError: ``cuda`` was asked for and there is none.
     """
 
-    engine = "torch/float32"
-
-    def __init__(self, directory: Path, decoding: Decoding, *, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        decoding: Decoding,
+        *,
+        device: str = "cpu",
+        inter_threads: int | None = None,
+        intra_threads: int = 1,
+    ) -> None:
         if not sys.stderr.isatty():
             disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped upstream
-        self._device = torch_device(device)
+        self._device, dtype, self.engine = torch_placement(device)
+        torch.set_num_threads(intra_threads)
+        self.inter_threads = parallel_batches(inter_threads, intra_threads, self._device.type)
         self._decoding = decoding
         self.max_source_tokens = decoding.max_source_tokens
         self._tokenizer = BartTokenizer(directory / "hub")
         model: Any = BartForConditionalGeneration.from_pretrained(
-            directory / "hub", local_files_only=True, use_safetensors=True, dtype=torch.float32
+            directory / "hub", local_files_only=True, use_safetensors=True, dtype=dtype
         )
         self._model = model.to(self._device).eval()
         vocabulary = self._tokenizer.vocabulary

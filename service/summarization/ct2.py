@@ -21,7 +21,7 @@ class CTranslate2Generator:
         directory: an installed model: ``hub/`` with the tokenizer, ``ctranslate2/`` with weights.
         decoding: limits and search.
         device: ``cpu``, ``cuda`` or ``auto``.
-        inter_threads: sources in parallel.
+        inter_threads: sources in parallel; ``None`` to choose (``settings.parallel_batches``).
         intra_threads: threads for one source.
         compute_type: arithmetic; ``None`` takes int8 on CPU and float16 on CUDA.
 
@@ -35,7 +35,7 @@ class CTranslate2Generator:
         decoding: Decoding,
         *,
         device: str = "cpu",
-        inter_threads: int = 1,
+        inter_threads: int | None = None,
         intra_threads: int = 1,
         compute_type: str | None = None,
     ) -> None:
@@ -48,6 +48,7 @@ class CTranslate2Generator:
             inter_threads=inter_threads,
             intra_threads=intra_threads,
         )
+        self.inter_threads: int = self._translator.num_translators
         self.max_source_tokens = decoding.max_source_tokens
 
     def count_tokens(self, text: str) -> int:

@@ -29,6 +29,8 @@ class Generator(Protocol):
 
     engine: str
     """Engine and arithmetic, for example ``ctranslate2/int8``."""
+    inter_threads: int
+    """Sources that it works on at the same time."""
     max_source_tokens: int
     """Longest source, special tokens included."""
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from service.errors import InferenceError
 
-LENGTH_STEP = 32
-"""Source lengths are rounded up to this many tokens before the limit is computed, so that
-sentences of like length share one engine call and a sentence's limit depends on itself alone."""
+LENGTH_STEP = 16
+"""Sources whose lengths differ less than this, counted from multiples of it, share a limit; where
+the processor's arithmetic allows it they share batches, too (``Translator.length_step``)."""
 
 CAREFUL_NGRAM = 4
 """Tokens in a row that careful decoding writes once in a sentence. Of the English sentences of
@@ -17,6 +17,11 @@ shorter n-gram would forbid honest translations, a longer one would let short lo
 CAREFUL_BEAM_SIZE = 6
 """Careful decoding keeps twice as many hypotheses, and at least this many, which is ``num_beams``
 in generation_config.json of Helsinki-NLP/opus-mt-nl-en."""
+
+
+def length_class(tokens: int, step: int = LENGTH_STEP) -> int:
+    """The longest source, in tokens, of those that lie between the same multiples of ``step``."""
+    return tokens // step * step + step - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,16 @@ class Decoding:
         return max(2 * self.beam_size, CAREFUL_BEAM_SIZE)
 
     def max_target_length(self, source_tokens: int) -> int:
-        """Most target tokens for a source of that many tokens."""
-        rounded = -(-source_tokens // LENGTH_STEP) * LENGTH_STEP
-        allowed = int(rounded * self.max_target_ratio) + self.max_target_margin
+        """Most target tokens for a source of that many tokens: the same in its length class."""
+        allowed = int(length_class(source_tokens) * self.max_target_ratio) + self.max_target_margin
         return min(allowed, self.max_target_tokens)
 
-    def group(self, sources: Sequence[Sequence[str]]) -> dict[int, list[int]]:
-        """Indices of ``sources`` by their target limit, each group longest source first.
+    def group(self, sources: Sequence[Sequence[str]], length_step: int) -> list[list[int]]:
+        """Indices of ``sources``, those that may share a batch together, longest source first.
+
+        Args:
+            sources: tokens of each source.
+            length_step: see ``Translator.length_step``.
 
         Raises:
             InferenceError: a source is longer than the model's input.
@@ -66,7 +74,7 @@ class Decoding:
                     f"a sentence of {len(tokens)} tokens is over the model's "
                     f"{self.max_source_tokens}; it was not split"
                 )
-            groups.setdefault(self.max_target_length(len(tokens)), []).append(index)
+            groups.setdefault(length_class(len(tokens), length_step), []).append(index)
         for indices in groups.values():
             indices.sort(key=lambda index: len(sources[index]), reverse=True)
-        return groups
+        return list(groups.values())

@@ -4,9 +4,9 @@ The engine sees normalised text, once for each different sentence; what it gives
 typography and checked; what fails is repaired where that is possible, and marked where it is not.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from operator import add
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from service.article.casing import is_capitals, sentence_case, to_capitals
 from service.article.conventions import frame
@@ -78,16 +78,16 @@ class TranslatedSentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """Translated articles and what they cost.
+class Step:
+    """What a part of the work has given.
 
     Attributes:
-        articles: for each article one translated sentence per sentence, in order.
-        extra_decodes: for each article how many sentences and phrases went through the engine
-            again, for repairs and for the glossary.
+        sentences: translated sentences by their number, counted from 0 through all articles.
+        extra_decodes: for each article how many sentences and phrases have gone through the engine
+            again so far, for repairs and for the glossary.
     """
 
-    articles: list[list[TranslatedSentence]]
+    sentences: dict[int, TranslatedSentence]
     extra_decodes: list[int]
 
 
@@ -104,6 +104,23 @@ class _Plan:
     capitals: bool = False
     warnings: tuple[ArticleWarning, ...] = ()
     kept: bool = False
+
+
+@dataclass(slots=True)
+class _Article:
+    """An article at work.
+
+    Attributes:
+        repairs_left: how many more of its sentences may be translated again.
+        segments: its different texts to translate, in document order.
+        terms: terms of the glossary that were translated alone for it.
+        extra_decodes: see :class:`Step`.
+    """
+
+    repairs_left: int
+    segments: dict[tuple[str, tuple[str, ...]], Segment] = field(default_factory=dict)
+    terms: set[str] = field(default_factory=set)
+    extra_decodes: int = 0
 
 
 class FaithfulTranslator:
@@ -130,38 +147,59 @@ class FaithfulTranslator:
         *,
         glossary: Glossary,
         checkpoint: Checkpoint,
-    ) -> Work:
-        """Translate every sentence of every article.
+        pauses: Sequence[int] = (),
+    ) -> Iterator[Step]:
+        """Translate every sentence of every article, in document order.
+
+        The sentences are the same whatever the pauses. Only the spelling of names needs whole
+        articles: the last step has the sentences that it changes once more.
 
         Args:
             articles: the sentences of each article.
             glossary: terms that must hold.
             checkpoint: see :data:`Checkpoint`.
+            pauses: after how many sentences, counted through all articles, a step ends; ascending.
+                One ends after the last sentence in any case. Few steps are fast: each calls the
+                engine anew.
 
         Raises:
             InferenceError: the engine failed.
             ServiceError: whatever ``checkpoint`` raises.
         """
-        plans: list[list[_Plan]] = []
-        groups: list[list[Segment]] = []
-        for article in articles:
-            segments: dict[tuple[str, tuple[str, ...]], Segment] = {}
-            plans.append([self._plan(source, segments) for source in article])
-            groups.append(list(segments.values()))
-        everything = [segment for group in groups for segment in group]
-        parts = list(dict.fromkeys(part for segment in everything for part in segment.parts))
-        made = dict(zip(parts, self._decode(parts, checkpoint), strict=True))
-        for segment in everything:
-            segment.accept([made[part] for part in segment.parts])
+        works = [_Article(max(1, int(REPAIRED_SHARE * len(sources)))) for sources in articles]
+        plans = [
+            (article, self._plan(source, article.segments))
+            for article, sources in zip(works, articles, strict=True)
+            for source in sources
+        ]
+        segments = [segment for article in works for segment in article.segments.values()]
+        total = len({part for segment in segments for part in segment.parts})
+        made: dict[str, Translation] = {}
+        renderings: dict[str, str] = {}
 
         def go_on() -> None:
-            checkpoint(len(parts), len(parts))
+            checkpoint(len(made), total)
 
-        decodes = self._repair(groups, [len(article) for article in articles], go_on)
-        decodes = list(map(add, decodes, self._apply(glossary, groups, go_on)))
-        for group in groups:
-            _unify(group)
-        return Work([[_result(plan) for plan in article] for article in plans], decodes)
+        def step(numbers: Iterable[int]) -> Step:
+            return Step(
+                {number: _result(plans[number][1]) for number in numbers},
+                [article.extra_decodes for article in works],
+            )
+
+        for start, end in pairwise(dict.fromkeys([0, *pauses, len(plans)])):
+            fresh = list(
+                {
+                    id(plan.segment): (article, plan.segment)
+                    for article, plan in plans[start:end]
+                    if plan.segment is not None and not plan.segment.translations
+                }.values()
+            )
+            self._translate([segment for _, segment in fresh], made, total, checkpoint)
+            self._repair(fresh, go_on)
+            self._apply(glossary, fresh, renderings, go_on)
+            yield step(range(start, end))
+        renamed = {id(segment) for article in works for segment in _unify(article)}
+        yield step(n for n, (_, plan) in enumerate(plans) if id(plan.segment) in renamed)
 
     def phrases(self, texts: Iterable[str], go_on: Callable[[], None]) -> dict[str, str]:
         """Translations of short texts on their own, unchecked; those that do not fit are left out.
@@ -223,6 +261,22 @@ class FaithfulTranslator:
         parts, hard_split = split_to_fit(seen, self._translator.fits)
         return Segment(core, seen, tuple(parts), hard_split, verbatim)
 
+    def _translate(
+        self,
+        segments: Sequence[Segment],
+        made: dict[str, Translation],
+        total: int,
+        checkpoint: Checkpoint,
+    ) -> None:
+        """Give segments their first translation; what is not in ``made`` is translated."""
+        parts = dict.fromkeys(part for segment in segments for part in segment.parts)
+        missing = [part for part in parts if part not in made]
+        before = len(made)
+        decoded = self._decode(missing, lambda done, _: checkpoint(before + done, total))
+        made.update(zip(missing, decoded, strict=True))
+        for segment in segments:
+            segment.accept([made[part] for part in segment.parts])
+
     def _decode(self, parts: Sequence[str], checkpoint: Checkpoint) -> list[Translation]:
         """Translations of all parts, a checkpoint before every batch."""
         translations: list[Translation] = []
@@ -234,67 +288,67 @@ class FaithfulTranslator:
         return translations
 
     def _repair(
-        self,
-        groups: Sequence[Sequence[Segment]],
-        sentences: Sequence[int],
-        go_on: Callable[[], None],
-    ) -> list[int]:
-        """Replace translations that fail by others that pass; returns extra decodes per article."""
-        if not self._repairs:
-            return [0] * len(groups)
-        owners: list[int] = []
-        failing: list[Segment] = []
-        for article, group in enumerate(groups):
-            for segment in group:
-                # Parts of a long sentence are judged together and can't be replaced together.
-                fails = segment.reached_limit or segment.faults(segment.target)
-                if len(segment.parts) == 1 and fails:
-                    owners.append(article)
-                    failing.append(segment)
-        budgets = [max(1, int(REPAIRED_SHARE * count)) for count in sentences]
+        self, segments: Sequence[tuple[_Article, Segment]], go_on: Callable[[], None]
+    ) -> None:
+        """Replace translations that fail by others that pass."""
+        # Parts of a long sentence are judged together and can't be replaced together.
+        failing = [
+            (article, segment)
+            for article, segment in segments
+            if self._repairs
+            and len(segment.parts) == 1
+            and (segment.reached_limit or segment.faults(segment.target))
+        ]
 
         def may_decode(index: int) -> bool:
-            budgets[owners[index]] -= 1
-            return budgets[owners[index]] >= 0
+            article, _ = failing[index]
+            article.repairs_left -= 1
+            return article.repairs_left >= 0
 
         outcomes = repair(
             self._translator,
-            [Failure(one.source, one.translations[0], one.verbatim, one.passes) for one in failing],
+            [
+                Failure(one.source, one.translations[0], one.verbatim, one.passes)
+                for _, one in failing
+            ],
             may_decode=may_decode,
             checkpoint=go_on,
         )
-        decodes = [0] * len(groups)
-        for article, segment, outcome in zip(owners, failing, outcomes, strict=True):
-            decodes[article] += outcome.decodes
+        for (article, segment), outcome in zip(failing, outcomes, strict=True):
+            article.extra_decodes += outcome.decodes
             if outcome.translation is not None:
                 failed = sorted(segment.faults(segment.target)) or [WarningCode.LENGTH_LIMIT]
                 segment.accept([outcome.translation])
                 segment.notes.append(
                     ArticleWarning(WarningCode.REPAIRED, shorten(", ".join(failed)))
                 )
-        return decodes
 
     def _apply(
         self,
         glossary: Glossary,
-        groups: Sequence[Sequence[Segment]],
+        segments: Sequence[tuple[_Article, Segment]],
+        renderings: dict[str, str],
         go_on: Callable[[], None],
-    ) -> list[int]:
-        """Put the glossary's terms into the targets; returns extra decodes per article."""
+    ) -> None:
+        """Put the glossary's terms into the targets; ``renderings`` gains those of terms alone."""
         if not glossary.terms:
-            return [0] * len(groups)
-        for segment in (segment for group in groups for segment in group):
+            return
+        for _, segment in segments:
             segment.occurrences = glossary.find(segment.text)
-        lacking = [[one for one in group if not one.put_terms({})] for group in groups]
+        lacking = [(article, one) for article, one in segments if not one.put_terms({})]
         # What the model makes of a term alone is often what stands in the sentence in its place.
-        terms = [{term.term for one in group for term in one.occurrences} for group in lacking]
-        renderings = self.phrases(sorted(set().union(*terms)), go_on)
-        still = [[one for one in group if not one.put_terms(renderings)] for group in lacking]
+        for article, segment in lacking:
+            terms = {occurrence.term for occurrence in segment.occurrences}
+            article.extra_decodes += len(terms - article.terms)
+            article.terms |= terms
+        wanted = {term.term for _, segment in lacking for term in segment.occurrences}
+        renderings |= self.phrases(sorted(wanted - renderings.keys()), go_on)
+        still = [(article, one) for article, one in lacking if not one.put_terms(renderings)]
         # Models mostly copy English words that stand in the Dutch sentence.
-        inline = self._translations([one.inline for group in still for one in group], go_on)
-        for segment in (segment for group in still for segment in group):
+        inline = self._translations([segment.inline for _, segment in still], go_on)
+        for article, segment in still:
+            article.extra_decodes += 1
             segment.take_inline(inline.get(segment.inline), renderings)
-        return [len(own) + len(rest) for own, rest in zip(terms, still, strict=True)]
 
 
 def _verbatim(sentence: Sentence, core: str, seen: str, quotes: Sequence[str]) -> tuple[str, ...]:
@@ -317,13 +371,16 @@ def _verbatim(sentence: Sentence, core: str, seen: str, quotes: Sequence[str]) -
     )
 
 
-def _unify(segments: Sequence[Segment]) -> None:
-    """Give each name one spelling throughout an article."""
+def _unify(article: _Article) -> list[Segment]:
+    """Give each name one spelling throughout an article; the segments that this changes."""
+    segments = list(article.segments.values())
     changed = unify_names(
         [segment.source for segment in segments], [segment.target for segment in segments]
     )
+    before = {index: segments[index].target for index in changed}
     for index, target in changed.items():
         segments[index].rename(target)
+    return [segments[index] for index in changed if segments[index].target != before[index]]
 
 
 def _result(plan: _Plan) -> TranslatedSentence:

@@ -33,11 +33,18 @@ class Translator(Protocol):
 
     engine: str
     """Engine and arithmetic, for example ``ctranslate2/int8``."""
+    inter_threads: int
+    """Batches that it works on at the same time."""
+    length_step: int
+    """Sentences share a batch only where ``count_tokens(text) // length_step`` is the same."""
+    max_batch_tokens: int
+    """Padded source tokens that go through the model together; more sentences take turns."""
 
     def translate(self, sentences: Sequence[str], *, careful: bool = False) -> list[Translation]:
         """One translation per sentence, in the same order; an empty list gives an empty list.
 
-        Nothing is ever cut off: every sentence must fit (see :meth:`fits`).
+        Nothing is ever cut off: every sentence must fit (see :meth:`fits`). On CPU a translation
+        depends on its sentence alone, bit for bit, whatever is translated with it.
 
         Args:
             sentences: normalised sentences.
@@ -47,6 +54,9 @@ class Translator(Protocol):
         Raises:
             InferenceError: the engine failed, or a sentence does not fit.
         """
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of ``text`` as a source, prefix and ``</s>`` included."""
 
     def fits(self, text: str) -> bool:
         """Whether the model takes ``text`` whole, prefix and ``</s>`` included."""

@@ -79,7 +79,7 @@ export function explain(error, begun) {
 
 function refusals({ status, code, detail }) {
   const said = sentence(detail);
-  if (code === "shutting_down") return ["The server is restarting", "It will be back shortly."];
+  if (code === "draining") return ["The server is restarting", "It will be back shortly."];
   switch (status) {
     case 413:
       return ["The article is too long for this server", said];

@@ -48,9 +48,15 @@ class FakeTranslator:
     """
 
     engine = "fake"
+    inter_threads = 1
+    length_step = 16
+    max_batch_tokens = 10_000
 
     def __init__(self) -> None:
         self.reset()
+
+    def count_tokens(self, text: str) -> int:
+        return len(text)
 
     def reset(self) -> None:
         self.batches: list[list[str]] = []
@@ -98,7 +104,7 @@ def shared_fake_server(
 ) -> Iterator["Client"]:
     """Two threads and three places for requests."""
     small = settings.model_copy(
-        update={"max_queued_requests": PLACES, "inter_threads": THREADS - 1}
+        update={"max_queued_requests": PLACES}
     )
     with start_server(create_app(small, translator=_engine)) as client:
         yield client
@@ -503,7 +509,7 @@ def test_a_request_that_outlives_the_drain_is_told_so(
     reply = waiting.result(WAIT_SECONDS)
     assert reply.status == 503
     assert reply.headers["content-type"] == "application/problem+json"
-    assert reply.json()["code"] == "shutting_down"
+    assert reply.json()["code"] == "draining"
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ SCHEMAS = {
     "Translation": "TranslationAnswer",
     "Bullet": "BulletAnswer",
     "Summary": "SummaryAnswer",
+    "ArticleSummary": "ArticleSummaryAnswer",
     "Language": "Language",
     "Model": "ServedModel",
     "Models": "ServedModels",

@@ -45,7 +45,7 @@ DONE = {
     "page": None,
     "language": {"code": "nl", "confidence": 0.5},
     "translation": {"text": "Hello."},
-    "summary": {"method": "extractive", "headline": None},
+    "summary": {"method": "extractive", "headline": None, "sources": None},
     "warnings": [WARNING],
     "models": {
         name: {"card": "demo", "revision": None, "engine": "fake"}
@@ -54,7 +54,9 @@ DONE = {
     "usage": dict.fromkeys(
         ("characters", "sentences", "source_tokens", "target_tokens", "extra_decodes"), 1
     ),
-    "timing_ms": dict.fromkeys(("queue", "translation", "summarization", "total"), 1),
+    "timing_ms": dict.fromkeys(
+        ("queue", "tokenization", "inference", "translation", "summarization", "total"), 1
+    ),
 }
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,33 +10,34 @@ import sentencepiece
 
 from service.errors import StartupError
 from service.evaluation.benchmark import commands, models, report, server, summarization
-from service.evaluation.benchmark.models import ARTICLE_TOKENS, SENTENCE_TOKENS, Shapes
+from service.evaluation.benchmark.models import ARTICLE_TOKENS, SENTENCE_TOKENS
+from service.evaluation.benchmark.speed import SpeedAmounts
 
-TINY = Shapes(
-    marian={"d_model": 16, "layers": 1, "ffn_dim": 32, "heads": 2, "pieces": 7_000},
-    bart={"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "ffn_dim": 32, "heads": 2},
-)
 AMOUNTS = commands.Amounts(
-    rounds=2, single_sentences=1, client_articles=1, clients_articles=2, total_articles=0, starts=1
+    speed=SpeedAmounts(
+        rounds=2,
+        single_sentences=1,
+        client_articles=1,
+        clients_articles=2,
+        total_articles=0,
+        starts=1,
+    )
 )
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> models.Prepared:
-    return models.prepare(tmp_path_factory.mktemp("bench"), 2, TINY)
-
-
-@pytest.fixture(scope="module")
-def measured(prepared: models.Prepared) -> Iterator[report.Report]:
+def measured(prepared: models.Prepared) -> report.Report:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CUDA_VISIBLE_DEVICES", "")
-        yield commands.run_benchmark(prepared.cards_dir.parent, AMOUNTS, 2, TINY)
+        results = commands.run_benchmark(prepared.cards_dir.parent, AMOUNTS, 2, parts=["speed"])
+    assert results.speed is not None
+    return results.speed
 
 
 def test_every_contender_runs_in_every_round(measured: report.Report) -> None:
     assert list(measured.rates) == ["a", "a'", "b", "b'", "c'", "c", "d", "e", "f", "g"]
     for rate in measured.rates.values():
-        assert len(rate.per_second) == AMOUNTS.rounds
+        assert len(rate.per_second) == AMOUNTS.speed.rounds
         assert min(rate.per_second) > 0
     assert {key: rate.beams for key, rate in measured.rates.items() if key in "adfg"} == {
         "a": 6,
@@ -45,9 +45,9 @@ def test_every_contender_runs_in_every_round(measured: report.Report) -> None:
         "f": 4,
         "g": 4,
     }
-    assert len(measured.ready_seconds) == AMOUNTS.starts
-    assert measured.articles >= AMOUNTS.rounds * (
-        AMOUNTS.client_articles + AMOUNTS.clients_articles
+    assert len(measured.ready_seconds) == AMOUNTS.speed.starts
+    assert measured.articles >= AMOUNTS.speed.rounds * (
+        AMOUNTS.speed.client_articles + AMOUNTS.speed.clients_articles
     )
 
 
@@ -62,7 +62,7 @@ def test_the_report_is_a_table_and_json(measured: report.Report) -> None:
 def test_models_are_made_once(
     prepared: models.Prepared, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    again = models.prepare(prepared.cards_dir.parent, 2, TINY)
+    again = models.prepare(prepared.cards_dir.parent, 2)
     assert again == prepared
     assert capsys.readouterr().err == ""
 
@@ -81,8 +81,8 @@ def test_the_article_has_as_many_tokens_as_is_said() -> None:
 
 
 def test_summaries_of_another_length_are_no_comparison() -> None:
-    with pytest.raises(StartupError, match="CTranslate2 made 59 tokens where 60 were forced"):
-        report.check_length("CTranslate2", 59, summarization.SUMMARY_TOKENS)
+    with pytest.raises(StartupError, match="CTranslate2 made 50 tokens where 60 were due"):
+        report.check_length("CTranslate2", 50, summarization.SUMMARY_TOKENS)
 
 
 def test_ratios_are_medians_within_rounds_and_the_share_is_of_one_article() -> None:
@@ -117,7 +117,6 @@ def test_the_real_shapes_are_those_of_the_hub() -> None:
 
 
 def test_the_command_writes_the_numbers_that_it_prints(
-    prepared: models.Prepared,
     measured: report.Report,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -125,8 +124,16 @@ def test_the_command_writes_the_numbers_that_it_prints(
 ) -> None:
     from service.cli import main
 
-    monkeypatch.setattr(commands, "run_benchmark", lambda *_: measured)
+    results = commands.Results(report.setup(), speed=measured)
+    monkeypatch.setattr(commands, "run_benchmark", lambda *_, **__: results)
     path = tmp_path / "bench.json"
-    assert main(["bench", "--quick", "--json", str(path)]) == 0
-    assert capsys.readouterr().out.strip() == report.format_report(measured)
-    assert json.loads(path.read_text()) == asdict(measured)
+    assert main(["bench", "speed", "--quick", "--json", str(path)]) == 0
+    assert report.format_report(measured) in capsys.readouterr().out
+    assert json.loads(path.read_text()) == asdict(results)
+
+
+def test_a_part_that_there_is_not_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    from service.cli import main
+
+    assert main(["bench", "spead"]) == 1
+    assert "no part spead" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Both engines translate alike: CTranslate2 is the fast path, torch the reference it is held to."""
 
+import random
 import warnings
 from collections.abc import Iterable
 from dataclasses import replace
@@ -215,13 +216,39 @@ def test_as_many_translations_as_sentences_whatever_they_say(
     assert len(fast.translate(sentences)) == len(sentences)
 
 
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Marian large enough for the kernels to round differently, in int8."""
+    root = tmp_path_factory.mktemp("larger")
+    source = write_marian_checkpoint(root / "source", d_model=64, layers=2, ffn_dim=128, heads=4)
+    store = ModelStore(root / "models")
+    pull(load_card("opus-mt-nl-en"), store, source=source)
+    return store.path("opus-mt-nl-en")
+
+
 @pytest.mark.parametrize("careful", [False, True])
-def test_a_sentence_translates_the_same_alone_and_in_company(
-    fast: Translator, careful: bool
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_translation_is_the_same_to_the_last_bit_alone_and_in_any_company(
+    larger: Path, engine: Engine, careful: bool
 ) -> None:
-    together = fast.translate(SENTENCES, careful=careful)
-    alone = [fast.translate([sentence], careful=careful)[0] for sentence in SENTENCES]
-    assert [t.text for t in flattened(alone)] == [t.text for t in flattened(together)]
+    translator = engine(larger, decoding(max_target_ratio=0.25))
+    choice = random.Random(3)  # noqa: S311 - no secret is made of it
+    words = ["".join(choice.choices("aeioudnrst", k=choice.randint(2, 7))) for _ in range(50)]
+    sentences = [" ".join(choice.choices(words, k=choice.randint(1, 16))) for _ in range(24)]
+    alone = [translator.translate([sentence], careful=careful)[0] for sentence in sentences]
+    for _ in range(4):
+        company = choice.sample(range(len(sentences)), 16)
+        together = translator.translate([sentences[i] for i in company], careful=careful)
+        assert together == [alone[i] for i in company]
+
+
+def test_where_padding_changes_answers_only_equal_lengths_share_a_batch(
+    larger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CTranslate2Translator, "_padding_matters", lambda _self: True)
+    translator = CTranslate2Translator(larger, decoding())
+    assert translator.length_step == 1
+    assert decoding().group([["a"] * 3, ["a"] * 4, ["a"] * 3], 1) == [[0, 2], [1]]
 
 
 def test_a_sentence_over_the_limit_is_refused_not_cut(checkpoint: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterator
 
 import pytest
 from fakes import FakeTranslator
@@ -18,6 +19,7 @@ from service.translation.faithful import (
     REPAIRED_SHARE,
     FaithfulTranslator,
     Source,
+    Step,
     TranslatedSentence,
 )
 from service.translation.glossary import Glossary
@@ -36,12 +38,22 @@ def sources(document: Document) -> list[Source]:
 def translate(
     engine: FakeTranslator, text: str, terms: dict[str, str] | None = None
 ) -> tuple[list[TranslatedSentence], int]:
-    work = FaithfulTranslator(engine, IDENTIFIER).translate(
-        [sources(parse(text, Format.TEXT))],
-        glossary=Glossary.of(terms or {}),
-        checkpoint=lambda _done, _total: None,
+    return finish(
+        FaithfulTranslator(engine, IDENTIFIER).translate(
+            [sources(parse(text, Format.TEXT))],
+            glossary=Glossary.of(terms or {}),
+            checkpoint=lambda _done, _total: None,
+        )
     )
-    return work.articles[0], work.extra_decodes[0]
+
+
+def finish(steps: Iterator[Step]) -> tuple[list[TranslatedSentence], int]:
+    """The sentences as they are after the last step, in order, and the extra decodes of all."""
+    sentences: dict[int, TranslatedSentence] = {}
+    for step in steps:
+        sentences |= step.sentences
+    assert list(sentences) == list(range(len(sentences)))
+    return list(sentences.values()), sum(step.extra_decodes)
 
 
 def codes(sentence: TranslatedSentence) -> set[WarningCode]:
@@ -190,15 +202,18 @@ def test_the_company_of_other_articles_changes_nothing() -> None:
     engine = FakeTranslator(lambda _: "", careful=lambda _: GOOD)
     faithful = FaithfulTranslator(engine, IDENTIFIER)
 
-    def run(*texts: str) -> list[list[TranslatedSentence]]:
-        return faithful.translate(
-            [sources(parse(text, Format.TEXT)) for text in texts],
-            glossary=Glossary({}),
-            checkpoint=lambda _done, _total: None,
-        ).articles
+    def run(*texts: str) -> list[TranslatedSentence]:
+        sentences, _ = finish(
+            faithful.translate(
+                [sources(parse(text, Format.TEXT)) for text in texts],
+                glossary=Glossary({}),
+                checkpoint=lambda _done, _total: None,
+            )
+        )
+        return sentences
 
     [alone] = run(DUTCH)
-    assert run("Het regent. Het waait. Het vriest.", DUTCH, DUTCH)[1:] == [alone, alone]
+    assert run("Het regent. Het waait. Het vriest.", DUTCH, DUTCH)[3:] == [alone, alone]
 
 
 def test_every_batch_is_announced_and_a_checkpoint_that_raises_ends_the_work() -> None:
@@ -212,8 +227,10 @@ def test_every_batch_is_announced_and_a_checkpoint_that_raises_ends_the_work() -
 
     text = " ".join(f"De raad vergaderde in zaal {number}." for number in range(70))
     with pytest.raises(InferenceError, match="stop"):
-        FaithfulTranslator(engine, IDENTIFIER).translate(
-            [sources(parse(text, Format.TEXT))], glossary=Glossary({}), checkpoint=checkpoint
+        finish(
+            FaithfulTranslator(engine, IDENTIFIER).translate(
+                [sources(parse(text, Format.TEXT))], glossary=Glossary({}), checkpoint=checkpoint
+            )
         )
     assert calls == [(0, 70), (CHECKPOINT_SENTENCES, 70)]
     assert len(engine.batches) == 1
@@ -284,10 +301,12 @@ def test_a_name_keeps_one_spelling_in_a_sentence_translated_again_for_the_glossa
 def test_repair_can_be_switched_off() -> None:
     engine = FakeTranslator(lambda _: "", careful=lambda _: GOOD)
     faithful = FaithfulTranslator(engine, IDENTIFIER, repairs=False)
-    work = faithful.translate(
-        [sources(parse(DUTCH, Format.TEXT))],
-        glossary=Glossary.of({}),
-        checkpoint=lambda _done, _total: None,
+    [sentence], _ = finish(
+        faithful.translate(
+            [sources(parse(DUTCH, Format.TEXT))],
+            glossary=Glossary.of({}),
+            checkpoint=lambda _done, _total: None,
+        )
     )
-    assert codes(work.articles[0][0]) == {WarningCode.EMPTY_TRANSLATION}
+    assert codes(sentence) == {WarningCode.EMPTY_TRANSLATION}
     assert engine.seen == [DUTCH]

@@ -174,6 +174,7 @@ def shared_page(server, browser) -> Iterator[Page]:
 def page(shared_page) -> Page:
     """The page with its form empty."""
     shared_page.unroute_all()
+    shared_page.evaluate("document.getElementById('composer').open = true")
     shared_page.click("#clear")
     return shared_page
 

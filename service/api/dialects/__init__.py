@@ -46,7 +46,7 @@ class DialectRoute(APIRoute):
             await answer(
                 Overloaded(
                     "the server is stopping",
-                    code="shutting_down",
+                    code="draining",
                     headers={"Connection": "close", "Retry-After": "5"},
                 )
             )

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from service.api.body import disconnected
 from service.api.dialects import deepl_documents
 from service.api.dialects.deepl_fields import (
     SOURCE_LANGUAGES,
@@ -19,12 +20,12 @@ from service.api.dialects.deepl_fields import (
 )
 from service.api.dialects.fields import read_fields
 from service.api.dialects.patience import patient_json
-from service.api.routes import _disconnected
 from service.article.document import Format
 from service.article.warnings import ArticleWarning, WarningCode
 from service.errors import InvalidRequest, NotFound, RequestError
 from service.pipeline import SOURCE_LANGUAGE, TARGET_LANGUAGE, ArticlePipeline
-from service.serving.workers import Work, Workers
+from service.serving.work import Work
+from service.serving.workers import Workers
 from service.settings import Settings
 from service.summarization.summarizer import SummaryOptions
 
@@ -66,7 +67,9 @@ def create_router(settings: Settings, workers: Workers, pipeline: ArticlePipelin
         async def answer() -> dict[str, Any]:
             translations = await workers.run(
                 lambda work: _translate(pipeline, texts, format, source, bullets, work),
-                disconnected=_disconnected(request),
+                characters=sum(map(len, texts)),
+                key=("deepl", format, source, bullets, *texts),
+                disconnected=disconnected(request),
             )
             meter.characters += sum(map(len, texts))
             return {"translations": translations}

@@ -31,10 +31,11 @@ from service.api.dialects.documents import (
     translate_file,
 )
 from service.api.dialects.fields import read_fields
-from service.api.problems import _log_failure
+from service.api.problems import log_failure
 from service.errors import NotFound, Overloaded, RequestError, ServiceError
 from service.pipeline import SOURCE_LANGUAGE, ArticlePipeline
-from service.serving.workers import Work, Workers
+from service.serving.work import Work
+from service.serving.workers import Workers
 
 MAX_DOCUMENTS = 100
 """Documents waiting, being translated or waiting to be fetched."""
@@ -147,6 +148,7 @@ class Documents:
         try:
             result = await self._workers.run(
                 translate,
+                characters=len(data),
                 disconnected=_never,
                 deadline_seconds=WORK_SECONDS,
             )
@@ -155,7 +157,7 @@ class Documents:
             error = exc if isinstance(exc, ServiceError) else ServiceError("an internal error")
             document.outcome, document.size = error, 0
             if error.status == ServiceError.status:
-                _log_failure(request_id, exc)
+                log_failure(request_id, exc)
         document.finished.set()
         loop = asyncio.get_running_loop()
         loop.call_later(KEPT_SECONDS, self._documents.pop, document.id, None)

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from service.article.document import Format
 from service.article.files import DOCUMENT_SUFFIXES, open_docx, read_document
 from service.pipeline import ArticlePipeline
-from service.serving.workers import Work
+from service.serving.work import Work
 
 TEXT_SUFFIXES = frozenset((".txt", ".md", ".markdown", ".html", ".htm", ".xhtml"))
 SAME_SUFFIXES = TEXT_SUFFIXES | {".docx"}

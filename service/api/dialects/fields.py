@@ -1,18 +1,16 @@
 """The fields of a dialect's request: from the query, a form, a multipart body or a JSON object."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from service.api.body import MAX_KEYS, _read, parse_json
-from service.errors import MalformedBody, RequestTimeout, UnsupportedMediaType
+from service.api.body import MAX_KEYS, media_type, parse_json, read_body
+from service.errors import MalformedBody, UnsupportedMediaType
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
@@ -62,20 +60,21 @@ async def read_fields(request: Request) -> Fields:
         RequestTimeout: slower than ``Settings.body_seconds``.
         MalformedBody: not what its type says, not UTF-8, no object, or over 1,000 fields.
     """
-    body = await _body(request)
+    body = await read_body(request)
     pairs = _parse_form(request.scope["query_string"])
     files: dict[str, Upload] = {}
     if body:
-        media_type, boundary = _media_type(request)
-        if media_type == "application/json" or media_type.endswith("+json"):
+        header = media_type(request)
+        content_type = header.get_content_type()
+        if content_type == "application/json" or content_type.endswith("+json"):
             document = parse_json(body)
             if not isinstance(document, dict):
                 raise MalformedBody("the body is no JSON object")
             return Fields(document, {}, from_json=True)
-        if media_type == FORM:
+        if content_type == FORM:
             pairs += _parse_form(body)
-        elif media_type == MULTIPART:
-            parts, files = _parse_multipart(body, boundary)
+        elif content_type == MULTIPART:
+            parts, files = _parse_multipart(body, header.get_boundary())
             pairs += parts
         else:
             raise UnsupportedMediaType(f"the body must be application/json, {FORM} or {MULTIPART}")
@@ -87,35 +86,6 @@ async def read_fields(request: Request) -> Fields:
         files,
         from_json=False,
     )
-
-
-async def _body(request: Request) -> bytes:
-    settings = request.app.state.settings
-    try:
-        async with asyncio.timeout(settings.body_seconds):
-            return await _read(request, settings.max_body_bytes)
-    except TimeoutError:
-        raise RequestTimeout(
-            f"the body took longer than {settings.body_seconds:g} s to arrive",
-            headers={"Connection": "close"},
-        ) from None
-    except ClientDisconnect:
-        raise MalformedBody("the connection closed before the body was complete") from None
-
-
-def _media_type(request: Request) -> tuple[str, str | None]:
-    """The body's type in small letters and its boundary, once its charset and encoding are fine."""
-    header = Message()
-    header["content-type"] = request.headers.get("content-type", "application/octet-stream")
-    if header.get_content_charset("utf-8") not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType("the body must be UTF-8", code="unsupported_charset")
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise UnsupportedMediaType(
-            "the body must not be compressed",
-            code="unsupported_encoding",
-            headers={"Accept-Encoding": "identity"},
-        )
-    return header.get_content_type(), header.get_boundary()
 
 
 def _parse_form(data: bytes) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from service.api.body import disconnected
 from service.api.dialects import DialectRoute
 from service.api.dialects.documents import (
     SAME_SUFFIXES,
@@ -22,7 +23,6 @@ from service.api.dialects.documents import (
 from service.api.dialects.downloads import Downloads
 from service.api.dialects.fields import Fields, read_fields
 from service.api.dialects.patience import patient_json
-from service.api.routes import _disconnected
 from service.api.schemas import MAX_BULLETS
 from service.article.document import Format
 from service.article.files import DOCUMENT_SUFFIXES
@@ -30,7 +30,8 @@ from service.article.formats import parse
 from service.article.language import DetectedLanguage, LanguageIdentifier
 from service.errors import InvalidRequest, MalformedBody, RequestError, ServiceError
 from service.pipeline import SOURCE_LANGUAGE, TARGET_LANGUAGE, ArticlePipeline
-from service.serving.workers import Work, Workers
+from service.serving.work import Work
+from service.serving.workers import Workers
 from service.settings import Settings
 from service.summarization.summarizer import SummaryOptions
 
@@ -126,7 +127,9 @@ def create_router(
                 wanted,
                 await workers.run(
                     lambda work: _translate(pipeline, wanted, work),
-                    disconnected=_disconnected(request),
+                    characters=sum(map(len, wanted.texts)),
+                    key=wanted,
+                    disconnected=disconnected(request),
                 ),
             )
 
@@ -198,7 +201,8 @@ def create_router(
                 source_language=AUTO if source == AUTO else SOURCE_LANGUAGE,
                 work=work,
             ),
-            disconnected=_disconnected(request),
+            characters=len(upload.data),
+            disconnected=disconnected(request),
         )
         name = downloads.add(_english_name(upload.name, suffix), translated.data)
         return JSONResponse({"translatedFileUrl": f"{request.base_url}download_file/{name}"})

@@ -1,54 +1,96 @@
-"""The command ``kortom bench`` and the order in which everything is measured."""
+"""The command ``kortom bench`` and its parts."""
 
 import argparse
-import itertools
 import json
 import os
 import sys
-import time
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from service.errors import InvalidRequest
+from service.evaluation.benchmark.company import (
+    CompanyAmounts,
+    CompanyReport,
+    format_company,
+    measure_company,
+)
+from service.evaluation.benchmark.load import LoadAmounts, LoadReport, format_load, measure_load
 from service.evaluation.benchmark.models import (
+    MIXED_TOKENS,
     REAL_SHAPES,
     TRANSLATION,
     Shapes,
     make_sentences,
     prepare,
 )
-from service.evaluation.benchmark.report import Rate, Report, format_report, ratios, setup
-from service.evaluation.benchmark.server import CLIENTS, Service, resident_mb, serve
-from service.evaluation.benchmark.summarization import summarization_contenders
-from service.evaluation.benchmark.translation import translation_contenders
-from service.settings import usable_cores
+from service.evaluation.benchmark.overload import (
+    OverloadAmounts,
+    OverloadReport,
+    format_overload,
+    measure_overload,
+)
+from service.evaluation.benchmark.report import Report, format_report, setup
+from service.evaluation.benchmark.server import Server, serve
+from service.evaluation.benchmark.soak import SoakReport, format_soak, measure_soak
+from service.evaluation.benchmark.speed import SpeedAmounts, measure_speed
+
+PARTS = ("speed", "load", "company", "overload", "soak")
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much work one run does.
+    """How much every part runs.
 
     Attributes:
-        rounds: times that every contender runs.
-        single_sentences: sentences for transformers one at a time, in one round.
-        client_articles: articles for the service with one client, in one round.
-        clients_articles: articles for the service with all clients together, in one round.
-        total_articles: articles that the server has answered when its memory is read.
-        starts: times that the server is started to measure the time until it is ready.
+        speed: see there, as of the others.
+        soak_articles: articles of the soak.
     """
 
-    rounds: int = 3
-    single_sentences: int = 3
-    client_articles: int = 4
-    clients_articles: int = 24
-    total_articles: int = 200
-    starts: int = 3
+    speed: SpeedAmounts = field(default_factory=SpeedAmounts)
+    load: LoadAmounts = field(default_factory=LoadAmounts)
+    company: CompanyAmounts = field(default_factory=CompanyAmounts)
+    overload: OverloadAmounts = field(default_factory=OverloadAmounts)
+    soak_articles: int = 1_000
+
+    def with_rounds(self, rounds: int) -> "Amounts":
+        """The same in so many rounds."""
+        return replace(
+            self,
+            speed=replace(self.speed, rounds=rounds),
+            load=replace(self.load, rounds=rounds),
+            company=replace(self.company, rounds=rounds),
+        )
 
 
 QUICK = Amounts(
-    rounds=1, single_sentences=1, client_articles=1, clients_articles=8, total_articles=0, starts=1
+    speed=SpeedAmounts(
+        rounds=1,
+        single_sentences=1,
+        client_articles=1,
+        clients_articles=8,
+        total_articles=0,
+        starts=1,
+    ),
+    load=LoadAmounts(rounds=1, clients=(1, 16), seconds=1.0, longest_seconds=4.0, streams=1),
+    company=CompanyAmounts(rounds=1, sentences=32),
+    overload=OverloadAmounts(seconds=5.0, capacity_seconds=2.0),
+    soak_articles=20,
 )
+
+
+@dataclass
+class Results:
+    """What was measured, ready for JSON; parts that did not run are none."""
+
+    setup: dict[str, str | int]
+    speed: Report | None = None
+    load: LoadReport | None = None
+    company: CompanyReport | None = None
+    overload: OverloadReport | None = None
+    soak: SoakReport | None = None
 
 
 def add_parser(subparsers: Any) -> None:
@@ -56,35 +98,48 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "bench",
         help="measure speed",
-        description="Measure sentences and summaries per second, memory and start-up time on "
-        "random weights.",
+        description="Measure speed, latency under load, memory and start-up time on random "
+        "weights.",
     )
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"[{Amounts.rounds}]")
-    parser.add_argument("--quick", action="store_true", help="one short round; no memory after 200")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} [all]")
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"[{LoadAmounts.rounds}]")
+    parser.add_argument("--quick", action="store_true", help="one short round of everything")
     parser.add_argument(
         "--beams", type=int, choices=range(1, 7), help="of the service [the card's]"
     )
     parser.add_argument("--cache-dir", type=Path, help="where the random models are kept")
+    parser.add_argument(
+        "--libretranslate",
+        type=Path,
+        metavar="PYTHON",
+        help="an interpreter that has libretranslate and spacy, to compare with",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there, too")
     parser.set_defaults(run=_run)
 
 
 def run_benchmark(
-    cache_dir: Path, amounts: Amounts, beams: int, shapes: Shapes = REAL_SHAPES
-) -> Report:
-    """Measure everything; a progress bar runs on standard error.
+    cache_dir: Path,
+    amounts: Amounts,
+    beams: int,
+    *,
+    parts: Sequence[str] = PARTS,
+    libretranslate: Path | None = None,
+    shapes: Shapes = REAL_SHAPES,
+) -> Results:
+    """Measure; progress goes to standard error.
 
     Args:
         cache_dir: holds the benchmark's models; made on the first run.
         amounts: how much to run.
         beams: beam size of the service, and of the contenders that are compared with it.
+        parts: of :data:`PARTS`.
+        libretranslate: an interpreter that has it; none leaves it out.
         shapes: dimensions of the models where they are made.
 
     Raises:
-        StartupError: the server did not start, or an answer was not of the forced length.
+        StartupError: a server did not start, or an answer was of another length.
     """
-    from tqdm import tqdm
-
     # Read by the Hugging Face libraries when they are imported: nothing here asks the network.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     prepared = prepare(cache_dir, beams, shapes)
@@ -94,58 +149,53 @@ def run_benchmark(
         # Every check finds fault with what random weights write; repairing it would be measured.
         *("--beam-size", str(beams), "--repair", "false", "--log-level", "warning"),
     ]
-    with ExitStack() as stack:
-        ready = []
-        for _ in range(amounts.starts - 1):
-            with serve(command) as server:
-                ready.append(server.ready_seconds)
-        server = stack.enter_context(serve(command))
-        ready.append(server.ready_seconds)
-
-        _set_up_torch()
-        sentences = make_sentences(prepared.translation / "hub" / "source.spm")
-        service = Service(server.port, sentences)
-        stack.callback(service.close)
-        contenders = translation_contenders(
-            prepared.translation,
-            sentences,
-            service,
-            beams,
-            single_sentences=amounts.single_sentences,
-            client_articles=amounts.client_articles,
-            clients_articles=amounts.clients_articles,
-        ) | summarization_contenders(prepared.summarization)
-        report = Report(
-            setup=setup(),
-            rates={key: Rate(c.label, c.beams, c.unit) for key, c in contenders.items()},
-            ready_seconds=ready,
-        )
-        bar = stack.enter_context(tqdm(total=amounts.rounds * len(contenders), unit="run"))
-        for _, (key, contender) in itertools.product(range(amounts.rounds), contenders.items()):
-            bar.set_description(contender.label)
-            start = time.perf_counter()
-            contender.run()
-            seconds = time.perf_counter() - start
-            report.rates[key].per_second.append(contender.amount / seconds)
-            bar.update()
-        if (missing := amounts.total_articles - service.answered) > 0:
-            bar.set_description(f"service, {missing} more articles")
-            service.translate(CLIENTS, missing)
-        report.articles = service.answered
-        report.resident_mb = resident_mb(server.pid)
-    report.ratios = ratios(report.rates)
-    return report
+    spm = prepared.translation / "hub" / "source.spm"
+    sentences, mixed = make_sentences(spm), make_sentences(spm, tokens=MIXED_TOKENS)
+    results = Results(setup())
+    if "speed" in parts:
+        results.speed = measure_speed(prepared, command, beams, amounts.speed)
+    if "load" in parts:
+        with _service(command, "load") as service:
+            results.load = measure_load(
+                prepared, service, sentences, beams, amounts.load, libretranslate, _say
+            )
+    if "company" in parts:
+        with _service(command, "company") as service:
+            results.company = measure_company(
+                prepared.translation, service.port, sentences, mixed, beams, amounts.company, _say
+            )
+    if "overload" in parts:
+        with _service(command, "overload") as service:
+            results.overload = measure_overload(service, sentences, amounts.overload, _say)
+    if "soak" in parts:
+        with _service(command, "soak") as service:
+            results.soak = measure_soak(service, mixed, amounts.soak_articles, _say)
+    return results
 
 
-def _set_up_torch() -> None:
-    """All cores for torch, and no chatter from transformers."""
-    import torch
-    import transformers
+@contextmanager
+def _service(command: Sequence[str], part: str) -> Iterator[Server]:
+    """A service for one part alone: what it did before would show in its memory."""
+    _say(f"{part}: starting the service")
+    with serve(command) as server:
+        yield server
 
-    logging: Any = transformers.utils.logging
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    torch.set_num_threads(usable_cores())
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def format_results(results: Results) -> str:
+    """The tables that people read, in Markdown."""
+    parts = [
+        "; ".join(f"{name} {value}" for name, value in results.setup.items()),
+        results.speed and format_report(results.speed),
+        results.load and format_load(results.load),
+        results.company and format_company(results.company),
+        results.overload and format_overload(results.overload),
+        results.soak and format_soak(results.soak),
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -153,13 +203,19 @@ def _run(options: argparse.Namespace) -> int:
 
     from service.models.card import load_card
 
+    if unknown := set(options.parts) - set(PARTS):
+        raise InvalidRequest(f"no part {min(unknown)}: there are {', '.join(PARTS)}")
     amounts = QUICK if options.quick else Amounts()
     if options.rounds:
-        amounts = replace(amounts, rounds=options.rounds)
-    beams = options.beams or load_card(TRANSLATION).decoding.beam_size
-    cache_dir = options.cache_dir or user_cache_path("kortom") / "bench"
-    report = run_benchmark(cache_dir, amounts, beams)
-    print(format_report(report))
+        amounts = amounts.with_rounds(options.rounds)
+    results = run_benchmark(
+        options.cache_dir or user_cache_path("kortom") / "bench",
+        amounts,
+        options.beams or load_card(TRANSLATION).decoding.beam_size,
+        parts=options.parts or PARTS,
+        libretranslate=options.libretranslate,
+    )
+    print(format_results(results))
     if options.json:
-        options.json.write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(asdict(results), indent=2) + "\n", encoding="utf-8")
     return 0

@@ -4,12 +4,13 @@ import itertools
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from service.errors import ModelNotInstalled
+from service.evaluation.benchmark.ending import end_with_source
 
 TRANSLATION = "opus-mt-nl-en"
 """The benchmark's model and card take the place of this one, which the profile ``light`` serves."""
@@ -17,13 +18,18 @@ TRANSLATION = "opus-mt-nl-en"
 SUMMARIZATION = "distilbart-cnn-12-6"
 """The benchmark's model takes the place of this one, under the shipped card."""
 
-SENTENCE_TOKENS = 32
-"""Tokens of every source, ``</s>`` included, and of every target. The service rounds source lengths
-up to a multiple of 32 (``translation.decoding.LENGTH_STEP``) before it computes the limit."""
+SENTENCE_TOKENS = 31
+"""Tokens of every source and of every target, ``</s>`` included, where lengths are not mixed."""
+
+MIXED_TOKENS = (10, 60)
+"""Fewest and most tokens of sources of mixed lengths, ``</s>`` included."""
 
 ARTICLE_SENTENCES = 20
 ARTICLE_TOKENS = ARTICLE_SENTENCES * SENTENCE_TOKENS
 """Tokens of the English article that is summed up, ``<s>`` and ``</s>`` included."""
+
+VERSION = 2
+"""Of the models that are written here: another one, and they are made anew."""
 
 _CARD = f"""---
 language: [nl, en]
@@ -33,11 +39,11 @@ kortom:
   repository: Helsinki-NLP/opus-mt-nl-en
   revision: main
   architecture: marian
-  decoding: {{beam_size: %d, max_target_ratio: 1.0, max_target_margin: 0}}
+  decoding: {{beam_size: %d, max_target_ratio: 2.0, max_target_margin: 8}}
   limits: {{max_source_tokens: 512, max_target_tokens: 512}}
   notice: Random weights of {TRANSLATION}'s shape, made by `kortom bench`; it translates nothing.
 ---
-The benchmark's stand-in: output is exactly as long as the input.
+The benchmark's stand-in: output is as long as the input.
 """
 
 
@@ -108,12 +114,14 @@ def prepare(cache_dir: Path, beams: int, shapes: Shapes = REAL_SHAPES) -> Prepar
     cards_dir = cache_dir / "cards"
     cards_dir.mkdir(parents=True, exist_ok=True)
     (cards_dir / f"{TRANSLATION}.md").write_text(_CARD % beams, encoding="utf-8")
-    prepared = Prepared(cache_dir / "models", cards_dir)
-    _install(
-        TRANSLATION,
-        prepared,
-        lambda directory: write_marian_checkpoint(directory, **shapes.marian, never_ends=True),
-    )
+    prepared = Prepared(cache_dir / f"models-{VERSION}", cards_dir)
+
+    def write_translation(directory: Path) -> Path:
+        write_marian_checkpoint(directory, **shapes.marian)
+        end_with_source(directory, shapes.marian["heads"])
+        return directory
+
+    _install(TRANSLATION, prepared, write_translation)
     _install(
         SUMMARIZATION,
         prepared,
@@ -141,12 +149,17 @@ def _log(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def make_sentences(source_spm: Path, seed: int = 0) -> Iterator[str]:
-    """Endless Dutch-looking sentences of exactly :data:`SENTENCE_TOKENS` tokens with ``</s>``.
+def make_sentences(
+    source_spm: Path,
+    seed: int = 0,
+    tokens: tuple[int, int] = (SENTENCE_TOKENS, SENTENCE_TOKENS),
+) -> Iterator[str]:
+    """Endless Dutch-looking sentences.
 
     Args:
         source_spm: the sentencepiece model of the benchmark's checkpoint.
-        seed: of the choice of words.
+        seed: of the choice of words and lengths.
+        tokens: fewest and most tokens of a sentence, ``</s>`` included; at least 8.
     """
     import sentencepiece
 
@@ -156,13 +169,19 @@ def make_sentences(source_spm: Path, seed: int = 0) -> Iterator[str]:
     # Long enough not to be an abbreviation such as "ing.", after which no sentence ends.
     words = [word for word in itertools.islice(pseudo_words("nl"), 5_000) if len(word) > 5]
     choice = random.Random(seed)  # noqa: S311 - no secret is made of it
+    # "Het" and "." are not single pieces with what is before them; the rest are, one each.
+    fixed = len(tokenizer.encode("Het.")) + 1
     while True:
-        # "Het" and "." are not single pieces with what is before them; the rest are, one each.
-        chosen: list[str] = choice.choices(words, k=SENTENCE_TOKENS)
-        fixed = len(tokenizer.encode("Het.")) + 1
-        sentence = f"Het {' '.join(chosen[fixed:])}."
-        if len(tokenizer.encode(sentence)) + 1 == SENTENCE_TOKENS:
+        length = choice.randint(*tokens)
+        sentence = f"Het {' '.join(choice.choices(words, k=length - fixed))}."
+        if len(tokenizer.encode(sentence)) + 1 == length:
             yield sentence
+
+
+def join_sentences(sentences: Sequence[str], paragraph_sentences: int) -> str:
+    """An article of these sentences, so many in a paragraph."""
+    starts = range(0, len(sentences), paragraph_sentences)
+    return "\n\n".join(" ".join(sentences[i : i + paragraph_sentences]) for i in starts)
 
 
 def make_article(count_tokens: Callable[[str], int]) -> str:

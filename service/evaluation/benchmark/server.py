@@ -3,18 +3,23 @@
 import http.client
 import itertools
 import json
+import os
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from service.errors import StartupError
-from service.evaluation.benchmark.models import ARTICLE_SENTENCES, ARTICLE_TOKENS
+from service.evaluation.benchmark.models import (
+    ARTICLE_SENTENCES,
+    SENTENCE_TOKENS,
+    join_sentences,
+)
 from service.evaluation.benchmark.report import check_length
 
 PARAGRAPH_SENTENCES = 5
@@ -66,7 +71,7 @@ class Service:
 
     def _work(self, texts: Iterator[str]) -> None:
         # One connection a run: servers close those that lie idle while other contenders run.
-        connection = _connect(self._port)
+        connection = connect(self._port)
         for text in texts:
             body = json.dumps({"text": text})
             connection.request("POST", "/v1/articles", body, {"Content-Type": "application/json"})
@@ -75,21 +80,31 @@ class Service:
             if response.status != 200:
                 raise StartupError(f"the service answered {response.status}: {answer[:200]!r}")
             usage = json.loads(answer)["usage"]
-            check_length("the service", usage["target_tokens"], ARTICLE_TOKENS)
+            # They are counted without </s>.
+            expected = ARTICLE_SENTENCES * (SENTENCE_TOKENS - 1)
+            check_length("the service", usage["target_tokens"], expected)
         connection.close()
 
     def _article(self) -> str:
         sentences = list(itertools.islice(self._sentences, ARTICLE_SENTENCES))
-        starts = range(0, ARTICLE_SENTENCES, PARAGRAPH_SENTENCES)
-        return "\n\n".join(" ".join(sentences[i : i + PARAGRAPH_SENTENCES]) for i in starts)
+        return join_sentences(sentences, PARAGRAPH_SENTENCES)
 
 
 @contextmanager
-def serve(command: Sequence[str]) -> Iterator[Server]:
+def serve(
+    command: Sequence[str],
+    *,
+    ready_path: str = "/readyz",
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> Iterator[Server]:
     """A real server process on a free port, ready; stopped at the end.
 
     Args:
         command: starts it; ``--host`` and ``--port`` are added.
+        ready_path: answers 200 when it is ready.
+        environment: variables on top of this process's.
+        directory: where it runs; here by default.
 
     Raises:
         StartupError: it did not become ready.
@@ -100,9 +115,15 @@ def serve(command: Sequence[str]) -> Iterator[Server]:
     with tempfile.TemporaryFile() as log:
         start = time.perf_counter()
         arguments = [*command, "--host", HOST, "--port", str(port)]
-        process = subprocess.Popen(arguments, stdout=log, stderr=log)  # noqa: S603 - our own
+        process = subprocess.Popen(  # noqa: S603 - ours, or one that the user named
+            arguments,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **(environment or {})},
+            cwd=directory,
+        )
         try:
-            while not _is_ready(port):
+            while not _is_ready(port, ready_path):
                 waited = time.perf_counter() - start
                 if process.poll() is not None or waited > START_SECONDS:
                     log.seek(0)
@@ -115,25 +136,17 @@ def serve(command: Sequence[str]) -> Iterator[Server]:
             process.wait(timeout=60)
 
 
-def _connect(port: int) -> http.client.HTTPConnection:
+def connect(port: int) -> http.client.HTTPConnection:
+    """A connection of a client to the server on that port, made when it is used."""
     return http.client.HTTPConnection(HOST, port, timeout=300)
 
 
-def _is_ready(port: int) -> bool:
-    connection = _connect(port)
+def _is_ready(port: int, path: str) -> bool:
+    connection = connect(port)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except OSError:
         return False
     finally:
         connection.close()
-
-
-def resident_mb(pid: int) -> float | None:
-    """Resident memory of a process in 10^6 bytes, from Linux' ``/proc`` (which counts in KiB)."""
-    status = Path(f"/proc/{pid}/status")
-    if not status.exists():
-        return None
-    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-    return int(lines["VmRSS"].split()[0]) * 1024 / 1e6

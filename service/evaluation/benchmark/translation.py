@@ -110,12 +110,7 @@ def _load_transformers(hub: Path) -> Callable[[Sequence[str], int], None]:
     def generate(sentences: Sequence[str], num_beams: int) -> None:
         inputs = tokenizer(list(sentences), return_tensors="pt", padding=True)
         with torch.inference_mode():
-            output = model.generate(
-                **inputs,
-                num_beams=num_beams,
-                min_new_tokens=SENTENCE_TOKENS,
-                max_new_tokens=SENTENCE_TOKENS,
-            )
+            output = model.generate(**inputs, num_beams=num_beams)
         # The decoder's start token comes first.
         check_length("transformers", output.shape[1] - 1, SENTENCE_TOKENS)
         tokenizer.batch_decode(output, skip_special_tokens=True)
@@ -145,12 +140,12 @@ def _load_ctranslate2(directory: Path, beams: int) -> Callable[[Sequence[str], b
             beam_size=beams,
             max_batch_size=MAX_BATCH_TOKENS,
             batch_type="tokens",
-            max_decoding_length=SENTENCE_TOKENS,
             return_scores=True,
             use_vmap=use_vmap,
         )
         for result in results:
-            check_length("CTranslate2", len(result.hypotheses[0]), SENTENCE_TOKENS)
+            # Without </s>.
+            check_length("CTranslate2", len(result.hypotheses[0]) + 1, SENTENCE_TOKENS)
             tokenizer.decode(result.hypotheses[0])
 
     return translate

@@ -1,0 +1,90 @@
+"""The log: one line per event, JSON for machines or plain for people, never an article's text."""
+
+import json
+import logging
+import re
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class Event:
+    """What a log line says: a name and fields, both free of anything that a client may choose.
+
+    Args:
+        name: what happened, in one or two words.
+        fields: numbers and short strings; ``None`` is left out.
+    """
+
+    def __init__(self, name: str, **fields: str | float | None) -> None:
+        self.name = name
+        self.fields = {key: value for key, value in fields.items() if value is not None}
+
+    def __str__(self) -> str:
+        return " ".join([self.name, *(f"{key}={value}" for key, value in self.fields.items())])
+
+
+def configure(level: str, *, json_lines: bool) -> None:
+    """Send the log of this program and of its libraries to standard error in one shape.
+
+    Args:
+        level: least severe level, by its name in ``logging``.
+        json_lines: one JSON object per line, else a line for people.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JSONFormatter() if json_lines else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(True)
+
+
+class JSONFormatter(logging.Formatter):
+    """``time``, ``level``, ``logger``, ``message``, the fields of an :class:`Event`, ``exception``.
+
+    ASCII only, so that no character of a terminal or of another line's end gets through.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See ``logging.Formatter``."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
+        if isinstance(record.msg, Event):
+            line |= {"message": record.msg.name, **record.msg.fields}
+        else:
+            line["message"] = record.getMessage()
+        if record.exc_info and record.exc_info[1]:
+            line["exception"] = describe(record.exc_info[1])
+        return json.dumps(line)
+
+
+class TextFormatter(logging.Formatter):
+    """A line for a terminal; what goes on over more lines is indented."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See ``logging.Formatter``."""
+        text = super().format(record)
+        text = _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+        return text.rstrip("\n").replace("\n", "\n    ")
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """See ``logging.Formatter``."""
+        return describe(ei[1]) if ei[1] else ""
+
+
+def describe(error: BaseException) -> str:
+    """Where it broke, without the messages of the exceptions: they may quote an article."""
+    chain: list[str] = []
+    current: BaseException | None = error
+    while current is not None:
+        frames = "".join(traceback.format_tb(current.__traceback__))
+        chain.append(f"{type(current).__name__}\n{frames}")
+        current = current.__cause__ or current.__context__
+    return "caused by ".join(chain)

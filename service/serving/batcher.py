@@ -1,0 +1,409 @@
+"""Many callers, one queue in front of one model: fair, bounded batches."""
+
+import logging
+import math
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from service import tracing
+from service.errors import InferenceError
+from service.serving.metrics import Metrics
+from service.serving.work import current_work
+
+logger = logging.getLogger(__name__)
+
+FILL_SECONDS = 0.02
+"""Longest time that an engine thread which served several callers waits for as many to come back
+with their next sentences, instead of starting a batch with the first of them."""
+
+Source = TypeVar("Source", bound=Hashable)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Generic[Source]):
+    """Something for the engine.
+
+    Attributes:
+        source: what the engine gets.
+        lane: items of one lane may share a batch; the engine gets the lane, too.
+        tokens: what the item takes of a batch.
+    """
+
+    source: Source
+    lane: Hashable
+    tokens: int
+
+
+@dataclass(slots=True, eq=False)
+class _Task(Generic[Source, Result]):
+    """An item in the queue or in an engine: one, however many callers want it."""
+
+    item: Item[Source]
+    callers: "set[_Caller[Source, Result]]" = field(default_factory=set)
+    started: float | None = None
+    outcome: "Result | InferenceError | None" = None
+
+
+@dataclass(slots=True, eq=False)
+class _Caller(Generic[Source, Result]):
+    """One call of :meth:`Batcher.run`.
+
+    Attributes:
+        queued: what it has in the queue, by lane, the oldest lane first.
+        missing: items that it still waits for.
+        event: nothing is missing any more, or there is another reason to look up.
+    """
+
+    queued: "OrderedDict[Hashable, deque[_Task[Source, Result]]]" = field(
+        default_factory=OrderedDict
+    )
+    missing: int = 0
+    event: threading.Event = field(default_factory=threading.Event)
+
+
+class Batcher(Generic[Source, Result]):
+    """Engine threads that take batches from one queue.
+
+    A batch holds items of one lane, taken one by one from each caller in turn, so that a long
+    article does not hold up a headline. Equal items that are in the queue or in an engine are
+    computed once. A batch that fails is halved until what fails is one item; only those who want
+    that item get the error. The queue is as long as the callers make it; admission bounds them.
+
+    Args:
+        model: its name, for metrics, logs and errors.
+        engine: gets a lane and the sources of a batch; gives one result per source, in order.
+        threads: batches at the same time.
+        max_batch_tokens: of the items of one batch together; a larger item is a batch of its own.
+        canary: an item that every engine in order can do. When an item fails alone and this one
+            fails, too, the engine is broken rather than the item strange.
+        timeout_seconds: an engine that takes longer for one batch hangs.
+        metrics: where batches and waits are counted.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        engine: Callable[[Hashable, Sequence[Source]], Sequence[Result]],
+        *,
+        threads: int,
+        max_batch_tokens: int,
+        canary: Item[Source],
+        timeout_seconds: float,
+        metrics: Metrics,
+    ) -> None:
+        self._model = model
+        self._engine = engine
+        self._max_batch_tokens = max_batch_tokens
+        self._canary = canary
+        self._timeout_seconds = timeout_seconds
+        self._metrics = metrics
+        self._changed = threading.Condition()
+        # All of these are read and written with _changed held.
+        self._callers: OrderedDict[_Caller[Source, Result], None] = OrderedDict()  # with a queue
+        self._tasks: dict[tuple[Hashable, Source], _Task[Source, Result]] = {}
+        self._queued_items = 0
+        self._queued_tokens = 0
+        self._idle_threads = 0
+        self._recent_callers = 1
+        self._running: dict[int, float] = {}  # since when, by thread
+        self._live_threads = threads
+        self._broken = False
+        self._closed = False
+        # Daemons: an engine that hangs must not keep the process from ending.
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"{model}-engine-{index}", daemon=True)
+            for index in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def run(self, items: Sequence[Item[Source]]) -> list[Result]:
+        """The results of all items, in order; blocks until they are there.
+
+        Raises:
+            InferenceError: an item fails, or the engine hangs, ended or was stopped.
+            ServiceError: what the current work's checkpoint raises; what nobody else wants leaves
+                the queue.
+        """
+        work = current_work()
+        entered = time.monotonic()
+        caller: _Caller[Source, Result] = _Caller()
+        tasks = self._enqueue(caller, items)
+        try:
+            while caller.missing:
+                self._check(tasks)
+                work.wait(caller.event)
+        finally:
+            self._leave(caller, tasks)
+        started = min((task.started or entered for task in tasks), default=entered)
+        waited = max(0.0, started - entered)
+        self._metrics.queue_wait.labels(model=self._model).observe(waited)
+        work.timings.queue += waited
+        now = time.monotonic()
+        work.timings.inference += now - entered - waited
+        tracing.interval("queue", entered, entered + waited, model=self._model)
+        tracing.interval("inference", entered + waited, now, model=self._model, items=len(items))
+        return [self._result(task) for task in tasks]
+
+    @property
+    def dead(self) -> str | None:
+        """Why the engine does not work as it should, or ``None``; may pass."""
+        with self._changed:
+            if self._broken:
+                return f"the engine of {self._model} fails on everything"
+            if self._hanging():
+                return f"the engine of {self._model} hangs"
+            if self._live_threads < len(self._threads):
+                return f"an engine thread of {self._model} ended"
+        return None
+
+    def close(self, timeout_seconds: float) -> None:
+        """Fail all that wait and stop the threads; one that hangs is left behind.
+
+        Args:
+            timeout_seconds: longest wait for batches that run.
+        """
+        with self._changed:
+            self._closed = True
+            for task in self._tasks.values():
+                for caller in task.callers:
+                    caller.event.set()
+            self._changed.notify_all()
+        deadline = time.monotonic() + timeout_seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _check(self, tasks: Sequence[_Task[Source, Result]]) -> None:
+        """Whether it is any use to wait for the tasks.
+
+        Raises:
+            InferenceError: it is not.
+        """
+        with self._changed:
+            if self._closed:
+                raise InferenceError(f"the engine of {self._model} was stopped")
+            oldest = time.monotonic() - self._timeout_seconds
+            late = any(
+                task.outcome is None and (task.started or math.inf) < oldest for task in tasks
+            )
+            if late or self._hanging() >= self._live_threads:
+                raise InferenceError(f"the engine of {self._model} does not answer")
+
+    def _hanging(self) -> int:
+        """Threads whose engine takes too long."""
+        oldest = time.monotonic() - self._timeout_seconds
+        return sum(since < oldest for since in self._running.values())
+
+    def _enqueue(
+        self, caller: _Caller[Source, Result], items: Sequence[Item[Source]]
+    ) -> list[_Task[Source, Result]]:
+        with self._changed:
+            tasks = [self._task(item) for item in items]
+            for task in dict.fromkeys(tasks):
+                task.callers.add(caller)
+                caller.missing += 1
+                if task.started is None:
+                    caller.queued.setdefault(task.item.lane, deque()).append(task)
+            if caller.queued:
+                self._callers[caller] = None
+                self._changed.notify_all()
+            self._show_queue()
+        return tasks
+
+    def _task(self, item: Item[Source]) -> _Task[Source, Result]:
+        key = (item.lane, item.source)
+        task = self._tasks.get(key)
+        if task is None:
+            task = self._tasks[key] = _Task(item)
+            self._queued_items += 1
+            self._queued_tokens += item.tokens
+        return task
+
+    def _leave(
+        self, caller: _Caller[Source, Result], tasks: Sequence[_Task[Source, Result]]
+    ) -> None:
+        """Forget a caller, and what is in the queue only for it."""
+        with self._changed:
+            self._callers.pop(caller, None)
+            for task in dict.fromkeys(tasks):
+                task.callers.discard(caller)
+                if task.started is None and not task.callers:
+                    self._drop(task)
+            self._show_queue()
+
+    def _drop(self, task: _Task[Source, Result]) -> None:
+        """Take a task out of the count of the queue, as nobody wants it."""
+        del self._tasks[task.item.lane, task.item.source]
+        self._queued_items -= 1
+        self._queued_tokens -= task.item.tokens
+
+    @staticmethod
+    def _result(task: _Task[Source, Result]) -> Result:
+        if isinstance(task.outcome, InferenceError):
+            # Its own for every caller: a raised exception collects the stack that it passes.
+            raise InferenceError(task.outcome.detail) from task.outcome.__cause__
+        return task.outcome  # type: ignore[return-value]  # every task that was waited for has one
+
+    def _serve(self) -> None:
+        """What an engine thread does."""
+        while batch := self._next_batch():
+            try:
+                self._compute(batch)
+            except BaseException as exc:
+                logger.critical("engine thread of %s ended: %s", self._model, type(exc).__name__)
+                with self._changed:
+                    self._live_threads -= 1
+                error = InferenceError(f"the engine of {self._model} ended")
+                self._finish(batch, [error] * len(batch))
+                raise
+
+    def _next_batch(self) -> list[_Task[Source, Result]]:
+        """The next batch, as soon as there is one; empty when there will be none any more."""
+        with self._changed:
+            self._idle_threads += 1
+            try:
+                fill_until: float | None = None
+                while not self._closed:
+                    if not self._callers:
+                        self._changed.wait()
+                        continue
+                    now = time.monotonic()
+                    fill_until = fill_until or now + FILL_SECONDS
+                    if len(self._callers) >= self._recent_callers or now >= fill_until:
+                        return self._take()
+                    self._changed.wait(fill_until - now)
+                return []
+            finally:
+                self._idle_threads -= 1
+
+    def _take(self) -> list[_Task[Source, Result]]:
+        """A batch of the lane that the first caller has waited for longest.
+
+        Threads that are idle, too, are left their share.
+        """
+        share = self._queued_tokens // self._idle_threads
+        budget = min(self._max_batch_tokens, share)
+        lane = next(iter(next(iter(self._callers)).queued))
+        turns = deque(caller for caller in self._callers if lane in caller.queued)
+        self._recent_callers = 0
+        batch: list[_Task[Source, Result]] = []
+        served = dict.fromkeys(turns, False)
+        while turns:
+            caller = turns.popleft()
+            if lane not in caller.queued:  # its last one was another caller's, too
+                continue
+            task = caller.queued[lane][0]
+            if batch and task.item.tokens > budget:
+                break
+            budget -= task.item.tokens
+            self._start(task)
+            batch.append(task)
+            served[caller] = True
+            turns.append(caller)
+        for caller in (caller for caller, was in served.items() if was):
+            self._recent_callers += 1
+            if caller in self._callers:
+                self._callers.move_to_end(caller)
+        self._show_queue()
+        self._metrics.batch_sentences.labels(model=self._model).observe(len(batch))
+        self._metrics.batch_tokens.labels(model=self._model).observe(
+            sum(task.item.tokens for task in batch)
+        )
+        return batch
+
+    def _start(self, task: _Task[Source, Result]) -> None:
+        """Take a task out of the queues of all who want it."""
+        task.started = time.monotonic()
+        self._queued_items -= 1
+        self._queued_tokens -= task.item.tokens
+        for caller in task.callers:
+            queue = caller.queued[task.item.lane]
+            queue.remove(task)
+            if not queue:
+                del caller.queued[task.item.lane]
+            if not caller.queued:
+                del self._callers[caller]
+
+    def _compute(self, batch: Sequence[_Task[Source, Result]]) -> None:
+        """Give every task of the batch its outcome."""
+        outcomes: Sequence[Result | InferenceError]
+        try:
+            outcomes = self._call(batch[0].item.lane, [task.item.source for task in batch])
+        except InferenceError as exc:
+            self._metrics.engine_failures.labels(model=self._model).inc()
+            reason = type(exc.__cause__ or exc).__name__
+            logger.error(  # noqa: TRY400 - a stack's last line may hold what the engine was given
+                "engine of %s failed on %d items: %s", self._model, len(batch), reason
+            )
+            if len(batch) > 1:
+                if _out_of_memory(exc):
+                    self._max_batch_tokens = sum(task.item.tokens for task in batch) // 2
+                self._compute(batch[: len(batch) // 2])
+                self._compute(batch[len(batch) // 2 :])
+                return
+            self._broken = not self._works()
+            outcomes = [exc]
+        else:
+            self._broken = False
+        self._finish(batch, outcomes)
+
+    def _finish(
+        self,
+        batch: Sequence[_Task[Source, Result]],
+        outcomes: Sequence[Result | InferenceError],
+    ) -> None:
+        with self._changed:
+            for task, outcome in zip(batch, outcomes, strict=True):
+                if task.outcome is not None:
+                    continue
+                task.outcome = outcome
+                del self._tasks[task.item.lane, task.item.source]
+                for caller in task.callers:
+                    caller.missing -= 1
+                    if not caller.missing:
+                        caller.event.set()
+
+    def _call(self, lane: Hashable, sources: Sequence[Source]) -> Sequence[Result]:
+        """What the engine makes of the sources.
+
+        Raises:
+            InferenceError: it raised anything, or gave another number of results.
+        """
+        thread = threading.get_ident()
+        with self._changed:
+            self._running[thread] = time.monotonic()
+        try:
+            with self._metrics.inference.labels(model=self._model).time():
+                results = self._engine(lane, sources)
+        except InferenceError:
+            raise
+        except Exception as exc:  # the engine's libraries raise what they like
+            raise InferenceError(f"the engine of {self._model} failed") from exc
+        finally:
+            with self._changed:
+                del self._running[thread]
+        if len(results) != len(sources):
+            raise InferenceError(f"the engine of {self._model} gave another number of results")
+        return results
+
+    def _works(self) -> bool:
+        """Something failed alone: whether anything works."""
+        try:
+            self._call(self._canary.lane, [self._canary.source])
+        except InferenceError:
+            return False
+        return True
+
+    def _show_queue(self) -> None:
+        self._metrics.queue_depth.labels(model=self._model).set(self._queued_items)
+        self._metrics.queue_tokens.labels(model=self._model).set(self._queued_tokens)
+
+
+def _out_of_memory(error: InferenceError) -> bool:
+    """Whether the device's memory was too small; CTranslate2 and torch say it in these words."""
+    return "out of memory" in str(error.__cause__).lower()

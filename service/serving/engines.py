@@ -1,0 +1,129 @@
+"""Engines that many requests share: the protocols of the models over one queue each."""
+
+import time
+from collections.abc import Hashable, Sequence
+from typing import cast
+
+from service import tracing
+from service.serving.batcher import Batcher, Item
+from service.serving.metrics import Metrics
+from service.serving.work import current_work
+from service.summarization.generator import Generated, Generator
+from service.translation.decoding import length_class
+from service.translation.translator import Translation, Translator
+
+CANARY = "Dit is een zin."
+"""A sentence that every translation engine in order translates."""
+SUMMARY_CANARY = "This is a sentence."
+SUMMARY_CANARY_TOKENS = 8
+
+
+class BatchedTranslator:
+    """A ``Translator`` whose callers share batches; thread-safe.
+
+    Args:
+        translator: the engine.
+        model: its name, for metrics.
+        timeout_seconds: an engine that takes longer for one batch hangs.
+        metrics: where batches and waits are counted.
+    """
+
+    def __init__(
+        self,
+        translator: Translator,
+        model: str,
+        *,
+        timeout_seconds: float,
+        metrics: Metrics,
+    ) -> None:
+        self._translator = translator
+        self.engine = translator.engine
+        self.inter_threads = translator.inter_threads
+        self.length_step = translator.length_step
+        self.max_batch_tokens = translator.max_batch_tokens
+        self._tokenization = metrics.tokenization.labels(model=model)
+        self.batcher: Batcher[str, Translation] = Batcher(
+            model,
+            self._run,
+            threads=translator.inter_threads,
+            max_batch_tokens=translator.max_batch_tokens,
+            canary=self._item(CANARY, careful=False),
+            timeout_seconds=timeout_seconds,
+            metrics=metrics,
+        )
+
+    def count_tokens(self, text: str) -> int:
+        """See ``Translator.count_tokens``."""
+        return self._translator.count_tokens(text)
+
+    def fits(self, text: str) -> bool:
+        """See ``Translator.fits``."""
+        return self._translator.fits(text)
+
+    def translate(self, sentences: Sequence[str], *, careful: bool = False) -> list[Translation]:
+        """See ``Translator.translate``; also raises what the current work's checkpoint raises."""
+        start = time.perf_counter()
+        with tracing.span("tokenization", sentences=len(sentences)):
+            items = [self._item(sentence, careful=careful) for sentence in sentences]
+        seconds = time.perf_counter() - start
+        self._tokenization.observe(seconds)
+        current_work().timings.tokenization += seconds
+        return self.batcher.run(items)
+
+    def _item(self, sentence: str, *, careful: bool) -> Item[str]:
+        """Sentences of a like length share a batch, in which each takes as much as the longest."""
+        length = length_class(self.count_tokens(sentence), self.length_step)
+        return Item(sentence, (careful, length), length)
+
+    def _run(self, lane: Hashable, sentences: Sequence[str]) -> list[Translation]:
+        careful, _length = cast(tuple[bool, int], lane)
+        return self._translator.translate(sentences, careful=careful)
+
+
+class BatchedGenerator:
+    """A ``Generator`` with one queue for all callers; thread-safe.
+
+    Every source is a batch of its own, as in the engines: a summary does not depend on its company.
+
+    Args:
+        generator: the engine.
+        model: its name, for metrics.
+        timeout_seconds: an engine that takes longer for one source hangs.
+        metrics: where batches and waits are counted.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        model: str,
+        *,
+        timeout_seconds: float,
+        metrics: Metrics,
+    ) -> None:
+        self._generator = generator
+        self.engine = generator.engine
+        self.inter_threads = generator.inter_threads
+        self.max_source_tokens = generator.max_source_tokens
+        self.batcher: Batcher[str, Generated] = Batcher(
+            model,
+            self._run,
+            threads=generator.inter_threads,
+            max_batch_tokens=1,
+            canary=Item(SUMMARY_CANARY, (1, SUMMARY_CANARY_TOKENS), 1),
+            timeout_seconds=timeout_seconds,
+            metrics=metrics,
+        )
+
+    def count_tokens(self, text: str) -> int:
+        """See ``Generator.count_tokens``."""
+        return self._generator.count_tokens(text)
+
+    def generate(
+        self, sources: Sequence[str], *, min_tokens: int, max_tokens: int
+    ) -> list[Generated]:
+        """See ``Generator.generate``; also raises what the current work's checkpoint raises."""
+        return self.batcher.run([Item(source, (min_tokens, max_tokens), 1) for source in sources])
+
+    def _run(self, lane: Hashable, sources: Sequence[str]) -> list[Generated]:
+        min_tokens, max_tokens = cast(tuple[int, int], lane)
+        return self._generator.generate(sources, min_tokens=min_tokens, max_tokens=max_tokens)
