@@ -82,8 +82,10 @@ class TextFormatter(logging.Formatter):
 def describe(error: BaseException) -> str:
     """Where it broke, without the messages of the exceptions: they may quote an article."""
     chain: list[str] = []
+    seen: set[int] = set()  # one that is raised again and again may be its own cause
     current: BaseException | None = error
-    while current is not None:
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
         frames = "".join(traceback.format_tb(current.__traceback__))
         chain.append(f"{type(current).__name__}\n{frames}")
         current = current.__cause__ or current.__context__

@@ -61,3 +61,9 @@ def test_no_message_makes_a_second_line(message: str) -> None:
     assert " INFO x" in first
     assert all(line.startswith("    ") for line in others)
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in first)
+
+
+def test_an_exception_that_is_its_own_cause_is_described_once() -> None:
+    first, second = RuntimeError("a"), RuntimeError("b")
+    first.__cause__, second.__context__ = second, first
+    assert describe(first).count("RuntimeError") == 2

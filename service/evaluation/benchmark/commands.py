@@ -74,7 +74,7 @@ QUICK = Amounts(
         total_articles=0,
         starts=1,
     ),
-    load=LoadAmounts(rounds=1, clients=(1, 16), seconds=1.0, longest_seconds=4.0, streams=1),
+    load=LoadAmounts(rounds=1, clients=(1, 16), seconds=1.0, longest_seconds=10.0, streams=1),
     company=CompanyAmounts(rounds=1, sentences=32),
     overload=OverloadAmounts(seconds=5.0, capacity_seconds=2.0),
     soak_articles=20,

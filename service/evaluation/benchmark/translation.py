@@ -119,10 +119,9 @@ def _load_transformers(hub: Path) -> Callable[[Sequence[str], int], None]:
 
 
 def _load_ctranslate2(directory: Path, beams: int) -> Callable[[Sequence[str], bool], None]:
-    """``translate(sentences, use_vmap)`` with the arguments that the service uses."""
+    """``translate(sentences, use_vmap)``: one batch on all cores."""
     import ctranslate2
 
-    from service.translation.ct2 import MAX_BATCH_TOKENS
     from service.translation.tokenizer import SentencePieceTokenizer
 
     tokenizer = SentencePieceTokenizer(directory / "hub")
@@ -138,8 +137,6 @@ def _load_ctranslate2(directory: Path, beams: int) -> Callable[[Sequence[str], b
         results = translator.translate_batch(
             tokenizer.encode(sentences),
             beam_size=beams,
-            max_batch_size=MAX_BATCH_TOKENS,
-            batch_type="tokens",
             return_scores=True,
             use_vmap=use_vmap,
         )
