@@ -116,7 +116,9 @@ def test_the_changelog_has_an_unreleased_head_and_knows_the_version() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
 
 
-@pytest.mark.parametrize("target", ["demo", "run", "test", "lint", "bench", "demo-model", "clean"])
+@pytest.mark.parametrize(
+    "target", ["demo", "run", "test", "lint", "bench", "demo-model", "openapi", "clean"]
+)
 def test_make_knows_the_target(target: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(rf"^{target}:", makefile, re.MULTILINE)

@@ -1,16 +1,22 @@
-"""The documentation page at ``/docs``, with nothing fetched from elsewhere."""
+"""The interface description, and its page at ``/docs`` with nothing fetched from elsewhere."""
+
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
+from service.api import problems, schemas
+
 
 def install(app: FastAPI) -> None:
-    """Serve Swagger UI from the copy that the package fastapi-swagger carries.
+    """Serve the description, and Swagger UI from the copy that the package fastapi-swagger carries.
 
     FastAPI's own page loads it from a public network, which a closed one can't reach.
     """
+    # FastAPI documents this assignment as the way to extend the description.
+    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     app.mount("/docs/static", StaticFiles(packages=[("fastapi_swagger", "resources")]))
 
     # Relative addresses hold behind a proxy's path prefix too.
@@ -25,3 +31,21 @@ def install(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         return page
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    document = FastAPI.openapi(app)
+    # FastAPI writes the schema of every documented answer under application/json,
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                content = response.get("content", {})
+                if not status.startswith("2") and "application/json" in content:
+                    content[problems.MEDIA_TYPE] = content.pop("application/json")
+    # and leaves out whatever is null, in examples too.
+    for name, schema in document["components"]["schemas"].items():
+        if "examples" in schema:
+            schema["examples"] = getattr(schemas, name).model_config["json_schema_extra"][
+                "examples"
+            ]
+    return document

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import schemas, stream
-from service.api.body import parse_json
+from service.api.body import disconnected, parse_json
 from service.api.dialects.fields import MULTIPART, read_fields
 from service.api.schemas import problem_responses
 from service.article.files import read_document
@@ -48,18 +48,12 @@ _FORM = {
 }
 
 
-def add_route(
-    router: APIRouter,
-    workers: Workers,
-    disconnected: Callable[[Request], Callable[[], Awaitable[None]]],
-    translate_article: TranslateArticle,
-) -> None:
+def add_route(router: APIRouter, workers: Workers, translate_article: TranslateArticle) -> None:
     """Serve ``POST /v1/documents``.
 
     Args:
         router: takes the route.
         workers: read the file off the event loop.
-        disconnected: see ``Workers.run``, of a request.
         translate_article: answers ``POST /v1/articles``.
     """
 

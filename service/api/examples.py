@@ -62,7 +62,6 @@ _TIMING = {
     "total": 459,
 }
 
-# FastAPI leaves out whatever is null in an interface description: these examples hold none.
 ARTICLE: dict[str, Any] = {
     "id": REQUEST_ID,
     "title": "New bridge",
@@ -92,7 +91,7 @@ ARTICLE: dict[str, Any] = {
                 "warnings": [],
             }
         ],
-        "sources": [{name: _BRIDGE[name] for name in ("id", "start", "end", "source")}],
+        "sources": None,
     },
     "warnings": [],
     "models": _MODELS,
@@ -225,10 +224,14 @@ PROBLEMS: Mapping[int, list[ServiceError]] = {
     503: [
         Overloaded("every place is taken"),
         Overloaded("the server is stopping", code="draining"),
+        Overloaded("the server is stopping", code="unavailable"),
     ],
     504: [
         DeadlineExceeded("deadline_ms passed before the work was done"),
-        DeadlineExceeded("the work takes longer than deadline_ms", code="deadline_unreachable"),
+        DeadlineExceeded(
+            "deadline_ms is shorter than any request of this size took of late",
+            code="deadline_unreachable",
+        ),
     ],
 }
 """Those that the routes can answer with, by status."""

@@ -146,7 +146,7 @@ def stopping() -> Overloaded:
 
 
 def install(app: FastAPI, metrics: Metrics) -> None:
-    """Give the framework's own errors the one shape, describe it in OpenAPI, and count requests."""
+    """Give the framework's own errors the one shape, and count requests."""
 
     def problem(request: Request, error: ServiceError) -> Response:
         request.state.account.outcome = error.code
@@ -158,19 +158,6 @@ def install(app: FastAPI, metrics: Metrics) -> None:
     async def validation_error(request: Request, exc: Any) -> Response:
         return problem(request, _from_validation(exc))
 
-    def openapi() -> dict[str, Any]:
-        # FastAPI writes the schema of every documented answer under application/json.
-        document = FastAPI.openapi(app)
-        for path in document["paths"].values():
-            for operation in path.values():
-                for status, response in operation["responses"].items():
-                    content = response.get("content", {})
-                    if not status.startswith("2") and "application/json" in content:
-                        content[MEDIA_TYPE] = content.pop("application/json")
-        return document
-
-    # FastAPI documents this assignment as the way to extend the schema.
-    app.openapi = openapi  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, validation_error)
     app.add_middleware(RequestContext, metrics=metrics)

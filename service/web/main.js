@@ -66,6 +66,7 @@ function attach(file) {
   attachment = file;
   byId("attachment").hidden = !file;
   article.hidden = Boolean(file);
+  byId("article-size").hidden = Boolean(file);
   byId("attachment-name").textContent = file ? `${file.name} (${megabytes(file.size)})` : "";
 }
 
@@ -74,7 +75,10 @@ async function open(file) {
     const { text, format: known, document } = await readFile(file, limits.max_body_bytes);
     clearMessage();
     attach(document ?? null);
-    if (document) return;
+    if (document) {
+      byId("detach").focus();
+      return;
+    }
     article.value = text;
     byId("format").value = known;
     showSize();

@@ -203,6 +203,13 @@ def test_every_error_code_is_shown_where_it_can_happen(
     assert shown >= known - NOWHERE
 
 
+def test_an_integer_may_be_written_with_a_point(server: "Client") -> None:
+    """To JSON Schema, which describes the fields, 60000.0 and 6e4 are integers."""
+    for number in (b"60000.0", b"6e4"):
+        body = b'{"texts": ["Dag."], "deadline_ms": %s}' % number
+        assert server.send(server.request("POST", "/v1/translate", body)).status == 200
+
+
 def test_callers_learn_when_to_come_back(operations: dict[tuple[str, str], Any]) -> None:
     for operation in operations.values():
         for status in operation["responses"].keys() & {"429", "503"}:

@@ -77,6 +77,7 @@ def test_the_server_keeps_to_its_description(whole_server: "Client", tmp_path: P
             "--checks=all",
             f"--max-examples={EXAMPLES}",
             "--generation-deterministic",
+            "--workers=2",
             "--continue-on-failure",
             "--no-color",
         ],
@@ -85,6 +86,6 @@ def test_the_server_keeps_to_its_description(whole_server: "Client", tmp_path: P
         text=True,
         check=False,
     )
-    print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 selected / 8 total" in done.stdout
+    paths = whole_server.get("/openapi.json").json()["paths"]
+    assert f"{sum(map(len, paths.values()))} selected" in done.stdout

@@ -249,6 +249,19 @@ def test_a_damaged_word_file_is_said_in_words(page) -> None:
     expect(page.locator("#message")).to_contain_text("damaged, or no .docx file")
 
 
+def test_the_options_say_how_many_bullets_and_whether_a_headline(page, sample_article) -> None:
+    page.fill("#bullets", "1")
+    page.check("#headline")
+    translate(page, sample_article)
+    expect(page.locator(".bullet")).to_have_count(1)
+    expect(page.locator("#short-headline")).to_be_visible()
+    page.click("#composer > summary")
+    page.fill("#bullets", "0")
+    page.click("#translate")
+    expect(page.locator("#summary")).to_be_hidden()
+    expect(page.locator("#copy-bullets")).to_be_disabled()
+
+
 def assert_accessible(page: Page) -> None:
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
