@@ -13,7 +13,7 @@ WORKDIR /src
 RUN python -m venv /opt/kortom
 # Dependencies first: they change seldom, and their layer is the large one.
 COPY constraints.txt pyproject.toml ./
-RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *p['optional-dependencies']['web'], sep='\n')" > requirements.txt \
+RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *[line for extra in ('documents', 'tracing', 'web') for line in p['optional-dependencies'][extra]], sep='\n')" > requirements.txt \
     && /opt/kortom/bin/pip install -c constraints.txt -r requirements.txt
 COPY README.md LICENSE ./
 COPY service ./service

@@ -23,9 +23,10 @@ lint: $(VENV)/installed
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/yamllint --strict .
 
-## bench: the table of README, on random weights of opus-mt-nl-en's and distilbart's shapes
+## bench: the tables of docs/performance.md, on random weights of opus-mt-nl-en's and distilbart's
+##        shapes; LIBRETRANSLATE=PYTHON names one that has LibreTranslate, to compare with it, too
 bench: $(VENV)/installed
-	$(BIN)/kortom bench
+	$(BIN)/kortom bench $(if $(LIBRETRANSLATE),--libretranslate $(LIBRETRANSLATE))
 
 ## demo-model: train demo-nl-en again from seeds/
 demo-model: $(VENV)/installed
@@ -40,5 +41,5 @@ clean:
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,documents,evaluation,mcp,web]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[client,dev,documents,evaluation,mcp,tracing,web]'
 	touch $@

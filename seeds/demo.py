@@ -52,7 +52,7 @@ def show(answer: dict) -> None:
     if "demo_model" in warnings:
         print(
             "The demo model knows only the articles in seeds/. For real articles:\n"
-            "  kortom models pull opus-mt-nl-en && kortom serve"
+            "  kortom models pull opus-mt-nl-en && kortom serve --profile light"
         )
 
 

@@ -2,7 +2,7 @@
 
     ServiceError                     500  internal_error
     ├── RequestError                 400  bad_request
-    │   ├── MalformedBody            400  malformed_json, empty_body, too_deep, duplicate_key
+    │   ├── MalformedBody            400  malformed_json, malformed_form, empty_body, …
     │   ├── ContentTooLarge          413  content_too_large
     │   ├── UnsupportedMediaType     415  unsupported_media_type, …_charset, …_encoding
     │   └── InvalidRequest           422  validation_error, text_empty, invalid_unicode, …
@@ -11,8 +11,8 @@
     ├── RequestTimeout               408  request_timeout
     ├── ClientGone                   499  client_gone
     ├── InferenceError               500  inference_failed
-    ├── Overloaded                   503  overloaded
-    ├── DeadlineExceeded             504  deadline_exceeded
+    ├── Overloaded                   503  overloaded, draining, unavailable
+    ├── DeadlineExceeded             504  deadline_exceeded, deadline_unreachable
     └── StartupError                  —   the process ends with one line
         ├── InvalidSettings
         └── ModelError

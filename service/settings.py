@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     max_queued_tokens: Annotated[int, Field(ge=1_000, le=100_000_000)] = 200_000
     """Source tokens of those requests, a quarter of their characters; more is answered 503."""
     body_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
-    """Longest time a request body may take to arrive; slower is answered 408."""
+    """Longest time a request's head, and then its body, may take to arrive; else 408."""
     drain_delay_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
     """How long a stopping server, not ready any more, still takes requests."""
     drain_seconds: Annotated[int, Field(ge=1, le=3600)] = 30

@@ -39,8 +39,8 @@ class FakeTranslator:
         """Every sentence that the engine was given, in order."""
         return [sentence for batch in self.batches for sentence in batch]
 
-    def count_tokens(self, text: str) -> int:
-        return len(text) // 4 + 1
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text) // 4 + 1 for text in texts]
 
     def fits(self, text: str) -> bool:
         return len(text) <= self._max_characters

@@ -29,8 +29,8 @@ class ShoutingTranslator:
     def __init__(self) -> None:
         self.batches = 0
 
-    def count_tokens(self, text: str) -> int:
-        return len(text.split()) + 1
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) + 1 for text in texts]
 
     def fits(self, text: str) -> bool:
         return len(text) <= 500

@@ -21,17 +21,20 @@ WORK = {"translation", "summarization", "models"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": {"errors"},
+    "logs": set(),
+    "tracing": set(),
     "article": BASE,
     "translation": BASE | TEXT,
     "summarization": BASE | TEXT | {"translation"},
-    "pipeline": BASE | TEXT | {"translation", "summarization"},
-    "serving": BASE | TEXT | {"pipeline"},
-    "api": BASE | TEXT | {"translation", "summarization", "pipeline", "serving"},
+    "pipeline": BASE | TEXT | {"translation", "summarization", "tracing"},
+    "serving": BASE | TEXT | {"translation", "summarization", "tracing"},
+    "api": BASE | TEXT | {"translation", "summarization", "pipeline", "serving", "logs", "tracing"},
     "markdown": BASE | {"api"},
-    "app": BASE | TEXT | WORK | {"pipeline", "serving", "api"},
+    "app": BASE | TEXT | WORK | {"pipeline", "serving", "api", "tracing"},
     "cli": BASE
     | TEXT
-    | {"models", "summarization", "evaluation", "pipeline", "api", "markdown", "app", "mcp"},
+    | {"models", "summarization", "evaluation", "pipeline", "serving", "api", "markdown", "app"}
+    | {"logs", "mcp"},
     "client": set(),
     "mcp": {"errors", "client"},
     "models": BASE | TEXT,

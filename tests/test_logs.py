@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.logs import Event, JSONFormatter, TextFormatter
+from service.logs import Event, JSONFormatter, TextFormatter, describe
 
 
 def record(message: object, *args: object, error: BaseException | None = None) -> Any:

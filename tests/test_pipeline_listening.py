@@ -178,9 +178,8 @@ def test_the_first_block_is_out_when_a_few_sentences_are_translated() -> None:
 def test_without_a_listener_an_article_goes_through_the_engine_in_few_large_batches() -> None:
     translator = FakeTranslator(english)
     article_pipeline(translator).translate_article(long_article())
-    assert [len(batch) for batch in translator.batches] == [
-        CHECKPOINT_SENTENCES, CHECKPOINT_SENTENCES, 80 - 2 * CHECKPOINT_SENTENCES,
-    ]  # fmt: skip
+    sizes = [len(batch) for batch in translator.batches]
+    assert sizes == [CHECKPOINT_SENTENCES, 80 - CHECKPOINT_SENTENCES]
 
 
 def test_a_name_spelled_otherwise_later_on_changes_its_own_block_and_no_other() -> None:

@@ -19,6 +19,8 @@ from service.errors import (
 
 MAX_KEYS = 1_000
 """Most keys of one object: each unknown one becomes an error of its own, made on the event loop."""
+HINT = {"Accept": "application/json"}
+"""What every route understands (RFC 9110, 15.5.16)."""
 DISCARD_BODIES = 8
 """A body over the limit is read and dropped up to this many times the limit, so that its sender
 gets to read the 413; beyond that the connection is simply closed."""
@@ -43,9 +45,7 @@ class JSONRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             if media_type(request).get_content_type() != "application/json":
-                raise UnsupportedMediaType(
-                    "the body must be application/json", headers={"Accept": "application/json"}
-                )
+                raise UnsupportedMediaType("the body must be application/json", headers=HINT)
             body = await read_body(request)
             return await handler(_ParsedRequest(request, body, parse_json(body)))
 
@@ -118,11 +118,13 @@ def media_type(request: Request) -> Message:
     header = Message()
     types = request.headers.getlist("content-type")
     if len(types) > 1:
-        raise UnsupportedMediaType("the request has more than one Content-Type")
+        raise UnsupportedMediaType("the request has more than one Content-Type", headers=HINT)
     if types:
         header["content-type"] = types[0]
     if header.get_content_charset("utf-8") not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType("the body must be UTF-8", code="unsupported_charset")
+        raise UnsupportedMediaType(
+            "the body must be UTF-8", code="unsupported_charset", headers=HINT
+        )
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMediaType(
             "the body must not be compressed",

@@ -101,14 +101,16 @@ class RequestContext:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 account.status = message["status"]
-                message["headers"] = [
+                headers = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode("ascii")),
                     (b"x-content-type-options", b"nosniff"),
-                    (b"cache-control", b"no-store"),
                 ]
-                if health.draining and CLOSE not in message["headers"]:
-                    message["headers"].append(CLOSE)
+                if all(name != b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                if health.draining and CLOSE not in headers:
+                    headers.append(CLOSE)
+                message["headers"] = headers
             elif not message.get("more_body", False):
                 account.answer_sent = True
             await send(message)

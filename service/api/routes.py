@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import __version__
-from service.api import answers, schemas, stream
+from service.api import answers, documents, schemas, stream
 from service.api.body import JSONRoute, disconnected
 from service.api.problems import RETRY_SECONDS
 from service.api.schemas import problem_responses
@@ -98,6 +98,8 @@ def create_router(
         return await stream.ArticleStream(
             answer, alignment=article.alignment, request_id=request.state.request_id
         ).begin()
+
+    documents.add_route(router, workers, translate_article)
 
     @router.post("/v1/translate", responses=_WORK_ERRORS, tags=["articles"])
     async def translate(

@@ -20,6 +20,9 @@ than how fast the engines."""
 MEMORY_SECONDS = 60.0
 """How long a measurement counts: the weight of a second of work falls to 1/e in that time."""
 
+MAX_RETRY_AFTER_SECONDS = 120
+"""No refusal asks for more patience, however slow the last requests were."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Fastest:
@@ -37,7 +40,7 @@ class Admission:
         max_requests: requests let in at the same time; one more is refused.
         max_tokens: estimated source tokens of all of them together. A request larger than that is
             let in when it is alone.
-        metrics: where requests let in and refused are counted.
+        metrics: where requests let in are counted.
         clock: seconds that never go back.
     """
 
@@ -99,7 +102,6 @@ class Admission:
         if deadline_seconds is None:
             return
         if self._least_seconds(tokens) > deadline_seconds:
-            self._metrics.rejected.labels(reason="deadline").inc()
             raise DeadlineExceeded(
                 "deadline_ms is shorter than any request of this size took of late",
                 code="deadline_unreachable",
@@ -110,8 +112,7 @@ class Admission:
             raise self._overloaded("the requests ahead take longer than deadline_ms")
 
     def _overloaded(self, detail: str) -> Overloaded:
-        self._metrics.rejected.labels(reason="overload").inc()
-        seconds = max(1, math.ceil(self.tokens / self._pace()))
+        seconds = max(1, math.ceil(min(self.tokens / self._pace(), MAX_RETRY_AFTER_SECONDS)))
         return Overloaded(detail, headers={"Retry-After": str(seconds)})
 
     def _pace(self) -> float:

@@ -16,9 +16,11 @@ from service.serving.work import current_work
 
 logger = logging.getLogger(__name__)
 
-FILL_SECONDS = 0.02
-"""Longest time that an engine thread which served several callers waits for as many to come back
-with their next sentences, instead of starting a batch with the first of them."""
+FILL_SECONDS = 0.05
+"""Longest time that an engine thread waits for its share of the callers that were there a moment
+ago to come back with their next sentences, instead of starting a batch with the first of them."""
+RECENT_SHARE = 0.8
+"""What remains, from batch to batch, of the number of callers that the queue remembers."""
 
 Source = TypeVar("Source", bound=Hashable)
 Result = TypeVar("Result")
@@ -109,7 +111,8 @@ class Batcher(Generic[Source, Result]):
         self._queued_items = 0
         self._queued_tokens = 0
         self._idle_threads = 0
-        self._recent_callers = 1
+        self._open_calls = 0
+        self._recent_callers = 0.0
         self._running: dict[int, float] = {}  # since when, by thread
         self._live_threads = threads
         self._broken = False
@@ -203,6 +206,7 @@ class Batcher(Generic[Source, Result]):
         self, caller: _Caller[Source, Result], items: Sequence[Item[Source]]
     ) -> list[_Task[Source, Result]]:
         with self._changed:
+            self._open_calls += 1
             tasks = [self._task(item) for item in items]
             for task in dict.fromkeys(tasks):
                 task.callers.add(caller)
@@ -229,6 +233,7 @@ class Batcher(Generic[Source, Result]):
     ) -> None:
         """Forget a caller, and what is in the queue only for it."""
         with self._changed:
+            self._open_calls -= 1
             self._callers.pop(caller, None)
             for task in dict.fromkeys(tasks):
                 task.callers.discard(caller)
@@ -274,12 +279,18 @@ class Batcher(Generic[Source, Result]):
                         continue
                     now = time.monotonic()
                     fill_until = fill_until or now + FILL_SECONDS
-                    if len(self._callers) >= self._recent_callers or now >= fill_until:
+                    if self._is_worth_it() or now >= fill_until:
                         return self._take()
                     self._changed.wait(fill_until - now)
                 return []
             finally:
                 self._idle_threads -= 1
+
+    def _is_worth_it(self) -> bool:
+        """Whether a batch of what is in the queue is about as large as batches get."""
+        self._recent_callers = max(self._recent_callers, self._open_calls)
+        share = math.ceil(self._recent_callers / len(self._threads))
+        return len(self._callers) >= share or self._queued_tokens >= self._max_batch_tokens
 
     def _take(self) -> list[_Task[Source, Result]]:
         """A batch of the lane that the first caller has waited for longest.
@@ -290,7 +301,7 @@ class Batcher(Generic[Source, Result]):
         budget = min(self._max_batch_tokens, share)
         lane = next(iter(next(iter(self._callers)).queued))
         turns = deque(caller for caller in self._callers if lane in caller.queued)
-        self._recent_callers = 0
+        self._recent_callers *= RECENT_SHARE
         batch: list[_Task[Source, Result]] = []
         served = dict.fromkeys(turns, False)
         while turns:
@@ -305,9 +316,8 @@ class Batcher(Generic[Source, Result]):
             batch.append(task)
             served[caller] = True
             turns.append(caller)
-        for caller in (caller for caller, was in served.items() if was):
-            self._recent_callers += 1
-            if caller in self._callers:
+        for caller, was_served in served.items():
+            if was_served and caller in self._callers:
                 self._callers.move_to_end(caller)
         self._show_queue()
         self._metrics.batch_sentences.labels(model=self._model).observe(len(batch))

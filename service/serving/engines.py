@@ -47,14 +47,14 @@ class BatchedTranslator:
             self._run,
             threads=translator.inter_threads,
             max_batch_tokens=translator.max_batch_tokens,
-            canary=self._item(CANARY, careful=False),
+            canary=self._items([CANARY], careful=False)[0],
             timeout_seconds=timeout_seconds,
             metrics=metrics,
         )
 
-    def count_tokens(self, text: str) -> int:
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """See ``Translator.count_tokens``."""
-        return self._translator.count_tokens(text)
+        return self._translator.count_tokens(texts)
 
     def fits(self, text: str) -> bool:
         """See ``Translator.fits``."""
@@ -64,16 +64,19 @@ class BatchedTranslator:
         """See ``Translator.translate``; also raises what the current work's checkpoint raises."""
         start = time.perf_counter()
         with tracing.span("tokenization", sentences=len(sentences)):
-            items = [self._item(sentence, careful=careful) for sentence in sentences]
+            items = self._items(sentences, careful=careful)
         seconds = time.perf_counter() - start
         self._tokenization.observe(seconds)
         current_work().timings.tokenization += seconds
         return self.batcher.run(items)
 
-    def _item(self, sentence: str, *, careful: bool) -> Item[str]:
+    def _items(self, sentences: Sequence[str], *, careful: bool) -> list[Item[str]]:
         """Sentences of a like length share a batch, in which each takes as much as the longest."""
-        length = length_class(self.count_tokens(sentence), self.length_step)
-        return Item(sentence, (careful, length), length)
+        lengths = [length_class(n, self.length_step) for n in self.count_tokens(sentences)]
+        return [
+            Item(sentence, (careful, length), length)
+            for sentence, length in zip(sentences, lengths, strict=True)
+        ]
 
     def _run(self, lane: Hashable, sentences: Sequence[str]) -> list[Translation]:
         careful, _length = cast(tuple[bool, int], lane)

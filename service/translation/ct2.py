@@ -114,13 +114,13 @@ class CTranslate2Translator:
         exact = self._translator.device == "cpu" and self._padding_matters()
         self.length_step = 1 if exact else LENGTH_STEP
 
-    def count_tokens(self, text: str) -> int:
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """See ``Translator.count_tokens``."""
-        return len(self._tokenizer.encode([text])[0])
+        return list(map(len, self._tokenizer.encode(texts)))
 
     def fits(self, text: str) -> bool:
         """See ``Translator.fits``."""
-        return self.count_tokens(text) <= self._decoding.max_source_tokens
+        return self.count_tokens([text])[0] <= self._decoding.max_source_tokens
 
     def translate(self, sentences: Sequence[str], *, careful: bool = False) -> list[Translation]:
         """See ``Translator.translate``.

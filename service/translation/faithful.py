@@ -27,9 +27,9 @@ from service.translation.segment import Segment
 from service.translation.translator import Translation, Translator
 from service.translation.typography import polish
 
-CHECKPOINT_SENTENCES = 32
-"""Sentences given to the engine between two checkpoints: one or two seconds of work on a CPU, so
-that work nobody waits for any more ends soon, in batches still large enough to be fast."""
+CHECKPOINT_SENTENCES = 64
+"""Sentences given to the engine between two checkpoints: some seconds of work on a CPU, and enough
+of each length for full batches."""
 
 REPAIRED_SHARE = 0.25
 """Share of an article's sentences that may be translated again when they fail a hard check."""

@@ -105,13 +105,13 @@ class TorchTranslator:
         forbidden[0, emitted] = False
         self._model.final_logits_bias.masked_fill_(forbidden, float("-inf"))
 
-    def count_tokens(self, text: str) -> int:
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """See ``Translator.count_tokens``."""
-        return len(self._tokenizer.encode([text])[0])
+        return list(map(len, self._tokenizer.encode(texts)))
 
     def fits(self, text: str) -> bool:
         """See ``Translator.fits``."""
-        return self.count_tokens(text) <= self._decoding.max_source_tokens
+        return self.count_tokens([text])[0] <= self._decoding.max_source_tokens
 
     def translate(self, sentences: Sequence[str], *, careful: bool = False) -> list[Translation]:
         """See ``Translator.translate``."""

@@ -36,7 +36,7 @@ class Translator(Protocol):
     inter_threads: int
     """Batches that it works on at the same time."""
     length_step: int
-    """Sentences share a batch only where ``count_tokens(text) // length_step`` is the same."""
+    """Sentences share a batch only where ``tokens // length_step`` is the same."""
     max_batch_tokens: int
     """Padded source tokens that go through the model together; more sentences take turns."""
 
@@ -55,8 +55,8 @@ class Translator(Protocol):
             InferenceError: the engine failed, or a sentence does not fit.
         """
 
-    def count_tokens(self, text: str) -> int:
-        """Tokens of ``text`` as a source, prefix and ``</s>`` included."""
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as a source, prefix and ``</s>`` included."""
 
     def fits(self, text: str) -> bool:
         """Whether the model takes ``text`` whole, prefix and ``</s>`` included."""

@@ -327,8 +327,9 @@ def test_a_connection_that_ends_after_the_answer_is_no_client_gone() -> None:
     async def send(_: Message) -> None:
         pass
 
-    metrics = Metrics()
-    scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
+    metrics, server = Metrics(), FastAPI()
+    server.state.health = Health([])
+    scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "app": server}
     asyncio.run(problems.RequestContext(app, metrics)(scope, receive, send))
     labels = {"handler": "none", "method": "GET", "status": "200"}
     assert metrics.registry.get_sample_value("http_requests_total", labels) == 1

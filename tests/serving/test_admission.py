@@ -24,12 +24,6 @@ def admission(requests: int = 8, tokens: int = 1_000) -> tuple[Admission, Clock,
     return Admission(requests, tokens, metrics, clock), clock, metrics
 
 
-def rejected(metrics: Metrics, reason: str) -> float:
-    value = metrics.registry.get_sample_value("kortom_rejected_total", {"reason": reason})
-    assert value is not None
-    return value
-
-
 def test_one_request_over_the_limit_is_refused_and_gets_in_when_a_place_is_free() -> None:
     gate, _, metrics = admission(requests=2)
     with ExitStack() as places:
@@ -39,7 +33,6 @@ def test_one_request_over_the_limit_is_refused_and_gets_in_when_a_place_is_free(
         with pytest.raises(Overloaded) as refusal:
             places.enter_context(gate.place(10, None))
         assert int(refusal.value.headers["Retry-After"]) >= 1
-        assert rejected(metrics, "overload") == 1
         second.close()
         places.enter_context(gate.place(10, None))
         assert metrics.registry.get_sample_value("kortom_inflight_requests") == 2
@@ -93,13 +86,12 @@ def test_retry_after_comes_from_the_measured_pace() -> None:
 
 
 def test_a_deadline_that_no_request_of_this_size_kept_of_late_is_refused_at_once() -> None:
-    gate, clock, metrics = admission()
+    gate, clock, _ = admission()
     with gate.place(400, None):
         clock.now += 2.0
     with pytest.raises(DeadlineExceeded) as refusal, gate.place(400, 1.0):
         pass
     assert refusal.value.code == "deadline_unreachable"
-    assert rejected(metrics, "deadline") == 1
     with gate.place(400, 2.1):  # may be kept
         clock.now += 2.1
     with gate.place(40, 0.5):  # a smaller one may be faster

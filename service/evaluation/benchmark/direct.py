@@ -64,6 +64,7 @@ class Direct:
 def _main() -> None:
     import ctranslate2
 
+    import service.translation.ct2  # noqa: F401 - chooses the arithmetic that the service uses
     from service.translation.tokenizer import SentencePieceTokenizer
 
     directory, beams, inter_threads, intra_threads = Path(sys.argv[1]), *map(int, sys.argv[2:5])

@@ -72,6 +72,8 @@ _ADDRESS = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_PERHAPS_ADDRESS = re.compile(r"[@#]|\w\.\w|://|www", re.IGNORECASE)
+"""What every address has, and few sentences."""
 _TOP_LEVEL = frozenset("com nl be org net eu uk gov edu info io de fr tv app dev news".split())
 
 
@@ -85,7 +87,9 @@ def url_mismatch(source: str, target: str) -> str | None:
 
 def addresses(text: str) -> list[str]:
     """The web and e-mail addresses, bare domains, handles and hashtags in a text, in order."""
-    found = []
+    found: list[str] = []
+    if not _PERHAPS_ADDRESS.search(text):
+        return found
     for match in _ADDRESS.finditer(text):
         address = match.group().rstrip(".,;:!?'’)]*_")
         if "/" not in address and "@" not in address and "#" not in address:

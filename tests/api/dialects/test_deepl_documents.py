@@ -286,7 +286,7 @@ def test_a_busy_server_takes_no_document(
 def test_a_server_that_stops_gives_up_its_documents(settings: Settings) -> None:
     engine = GatedEngine()
     pipeline = load_pipeline(settings, translator=engine.fake).pipeline
-    workers = Workers(1, 4)
+    workers = Workers(1, 100_000, Metrics())
     engine.entered.clear()
     engine.gate.clear()
 

@@ -66,7 +66,8 @@ def client(
     monkeypatch.setattr(patience, "INTERVAL_SECONDS", INTERVAL_SECONDS)
     app = FastAPI()
     app.state.settings = settings
-    problems.install(app)
+    app.state.health = Health([])
+    problems.install(app, Metrics())
 
     @app.post("/dish")
     async def dish(_: Request) -> Response:
