@@ -261,15 +261,19 @@ class ArticlePipeline:
         texts: Sequence[str],
         *,
         format: Format = Format.TEXT,
+        source_language: str = SOURCE_LANGUAGE,
         glossary: Glossary | None = None,
         checkpoint: Checkpoint = _go_on,
     ) -> tuple[list[TranslatedDocument], tuple[ArticleWarning, ...]]:
         """One translated document per text, in order, and the warnings that hold for all.
 
         Each text is an article of its own: what comes with it does not change its translation.
+        Arguments and errors are those of :meth:`translate_article`; a text that is refused is so
+        before any is translated.
         """
         parsed = [self._parse(text, format, f"texts.{index}") for index, text in enumerate(texts)]
         languages = [self._identifier.identify(_plain_text(document)) for document in parsed]
+        warnings = [_language_warnings(language, source_language) for language in languages]
         translated = self._translate(
             [
                 (None, document, language)
@@ -278,7 +282,6 @@ class ArticlePipeline:
             glossary,
             checkpoint,
         )
-        warnings = [_language_warnings(language, SOURCE_LANGUAGE) for language in languages]
         return [
             replace(document, warnings=tuple(about))
             for (_, document), about in zip(translated, warnings, strict=True)

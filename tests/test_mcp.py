@@ -12,7 +12,7 @@ from mcp import StdioServerParameters
 from service.cli import main
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = "De bouw kost 12,5 miljoen euro.\n\nHet werk begint in mei."

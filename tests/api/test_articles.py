@@ -20,7 +20,7 @@ from service.translation.faithful import CHECKPOINT_SENTENCES
 from service.translation.translator import Translation
 
 if TYPE_CHECKING:
-    from conftest import Client, Reply
+    from loopback import Client, Reply
 
 WAIT_SECONDS = 30.0
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"

@@ -18,7 +18,7 @@ from service.serving.server import raise_file_limit
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 BOUND_SECONDS = 0.5
 MANY = 1_000

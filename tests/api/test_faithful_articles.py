@@ -24,7 +24,7 @@ from service.settings import Settings
 from service.summarization.summarizer import Bullet
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 ENGLISH = {
     "De Tweede Kamer stemde maandag in Den Haag.": "The second chamber voted Monday in The Hague.",

@@ -18,7 +18,7 @@ import pytest
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from conftest import Client, Reply
+    from loopback import Client, Reply
 
 MARKER = "GEHEIM"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))

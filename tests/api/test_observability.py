@@ -26,7 +26,7 @@ from service.serving.metrics import Metrics
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 WAIT_SECONDS = 30.0
 SECRET = "Geheim"

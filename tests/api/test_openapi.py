@@ -13,7 +13,7 @@ from service.api import body, problems, routes, schemas
 from service.errors import ServiceError, StartupError
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 PROBLEM = "application/problem+json"

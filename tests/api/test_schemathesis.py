@@ -17,7 +17,7 @@ from service.summarization.abstractive import AbstractiveSummarizer
 from service.summarization.generator import Generated
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 EXAMPLES = 10
 """Per operation and phase; besides, one for each edge of each field."""

@@ -19,7 +19,7 @@ from service.settings import Settings
 from service.translation.translator import Translation
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 WAIT_SECONDS = 30.0
 EVENTS = {"Accept": "text/event-stream"}

@@ -6,7 +6,7 @@ import pytest
 from calling import Caller
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 
 @pytest.fixture(params=["sync", "async"])

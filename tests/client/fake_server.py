@@ -9,7 +9,7 @@ from email.parser import BytesHeaderParser
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 WAIT_SECONDS = 30.0
 LAST = b"0\r\n\r\n"

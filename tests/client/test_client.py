@@ -24,7 +24,7 @@ from service.client.protocol import FIRST_BACKOFF_SECONDS, MAX_WAIT_SECONDS
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 WAIT_SECONDS = 30.0
 

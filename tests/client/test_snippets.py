@@ -19,7 +19,7 @@ from service.app import create_app
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ from service.client import (
 from service.client.events import EventReader
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 EVENTS = "text/event-stream; charset=utf-8"
 WARNING = {"code": "demo_model", "severity": "notice", "evidence": "a\u2028b\x85c\rd"}

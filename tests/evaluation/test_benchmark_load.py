@@ -27,7 +27,7 @@ from service.evaluation.benchmark import (
 )
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 AMOUNTS = commands.Amounts(
     load=load.LoadAmounts(rounds=2, clients=(1, 4), seconds=0.1, longest_seconds=2.0, streams=1),

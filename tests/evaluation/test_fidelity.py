@@ -13,8 +13,9 @@ from service.article.warnings import ArticleWarning, WarningCode
 from service.errors import InvalidRequest
 from service.evaluation import commands
 from service.evaluation.seeds import load_seeds
-from service.pipeline import TranslatedDocument, TranslatedSentence, Usage
 from service.translation import guard
+from service.translation.documents import TranslatedDocument, Usage
+from service.translation.faithful import TranslatedSentence
 
 ROOT = Path(__file__).resolve().parents[2]
 DUTCH = "Het kost 5 euro.\n\nZij komt vrijdag.\nHij komt niet.\nGoed zo.\n"

@@ -14,7 +14,7 @@ from service.article.formats.text import parse_text
 from service.errors import InvalidRequest, ServiceError, StartupError
 from service.evaluation import commands
 from service.evaluation.seeds import load_seeds
-from service.pipeline import TranslatedDocument, Usage
+from service.translation.documents import TranslatedDocument, Usage
 
 ROOT = Path(__file__).resolve().parents[2]
 DUTCH = "De kat zat op de mat.\n\nHet regent.\n"

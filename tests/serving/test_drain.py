@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import WAIT_SECONDS, Client, Reply
+from loopback import WAIT_SECONDS, Client, Reply
 from faulty import FAULT, HangingTranslator
 
 from service.api.protocol import ProblemProtocol

@@ -142,6 +142,7 @@ def test_english_and_bullets_can_be_copied(sample, answer, secure) -> None:
         ("#copy-text", f"{answer['title']}\n\n{answer['translation']['text'].strip()}"),
         ("#copy-bullets", "\n".join(bullets)),
     ):
+        sample.evaluate("document.getElementById('announcer').textContent = ''")
         sample.click(button)
         expect(sample.locator("#announcer")).to_have_text("Copied")
         sample.fill("#article", "")

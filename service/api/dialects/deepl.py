@@ -1,12 +1,13 @@
 """The DeepL API, version 2, as its own clients use it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from service.api.account import Made
 from service.api.body import disconnected
 from service.api.dialects import deepl_documents
 from service.api.dialects.deepl_fields import (
@@ -22,7 +23,7 @@ from service.api.dialects.fields import read_fields
 from service.api.dialects.patience import patient_json
 from service.article.document import Format
 from service.article.warnings import ArticleWarning, WarningCode
-from service.errors import InvalidRequest, NotFound, RequestError
+from service.errors import NotFound, RequestError
 from service.pipeline import SOURCE_LANGUAGE, TARGET_LANGUAGE, ArticlePipeline
 from service.serving.work import Work
 from service.serving.workers import Workers
@@ -65,12 +66,17 @@ def create_router(settings: Settings, workers: Workers, pipeline: ArticlePipelin
         bullets = read_bullets(fields)
 
         async def answer() -> dict[str, Any]:
-            translations = await workers.run(
-                lambda work: _translate(pipeline, texts, format, source, bullets, work),
+            translations, made, timings = await workers.run(
+                lambda work: (
+                    *_translate(pipeline, texts, format, source, bullets, work),
+                    work.timings,
+                ),
                 characters=sum(map(len, texts)),
                 key=("deepl", format, source, bullets, *texts),
                 disconnected=disconnected(request),
             )
+            for part in made:
+                request.state.account.answered(part, timings)
             meter.characters += sum(map(len, texts))
             return {"translations": translations}
 
@@ -131,32 +137,39 @@ def _translate(
     source: str | None,
     bullets: int,
     work: Work,
-) -> list[dict[str, Any]]:
-    """The answer to each text; ``bullets`` of each in ``summary``, a field of our own.
+) -> tuple[list[dict[str, Any]], Sequence[Made]]:
+    """The answer to each text, and what it is made of.
+
+    ``bullets`` of each text stand in ``summary``, a field of our own.
 
     Raises:
         InvalidRequest: no ``source`` is given, and a text is clearly in a language not served.
     """
+    source_language = SOURCE_LANGUAGE if source else "auto"
     if not bullets:
-        documents, _ = pipeline.translate_texts(texts, format=format, checkpoint=work.checkpoint)
+        documents, _ = pipeline.translate_texts(
+            texts, format=format, source_language=source_language, checkpoint=work.checkpoint
+        )
         return [
             _answer(text, document.target.text, source or _detected(document.warnings))
             for text, document in zip(texts, documents, strict=True)
-        ]
-    answers = []
-    for text in texts:
-        article = pipeline.translate_article(
+        ], [documents]
+    articles = [
+        pipeline.translate_article(
             text,
             format=format,
             main_text=False,
-            source_language=SOURCE_LANGUAGE if source else "auto",
+            source_language=source_language,
             summary=SummaryOptions(bullets),
             checkpoint=work.checkpoint,
         )
-        answer = _answer(text, article.body.target.text, source or _detected(article.warnings))
-        made = article.summary.bullets if article.summary else ()
-        answers.append(answer | {"summary": [bullet.text for bullet in made]})
-    return answers
+        for text in texts
+    ]
+    return [
+        _answer(text, article.body.target.text, source or _detected(article.warnings))
+        | {"summary": [b.text for b in (article.summary.bullets if article.summary else ())]}
+        for text, article in zip(texts, articles, strict=True)
+    ], articles
 
 
 def _answer(text: str, translation: str, source: str) -> dict[str, Any]:
@@ -167,17 +180,7 @@ def _answer(text: str, translation: str, source: str) -> dict[str, Any]:
     }
 
 
-def _detected(warnings: Iterable[ArticleWarning]) -> str:
-    """The language of a text, by the warnings about it.
-
-    Raises:
-        InvalidRequest: it is clearly neither Dutch nor English.
-    """
-    evidence = {warning.code: warning.evidence for warning in warnings}
-    if WarningCode.ALREADY_ENGLISH in evidence:
-        return TARGET_LANGUAGE.upper()
-    if code := evidence.get(WarningCode.SOURCE_LANGUAGE_SUSPECT):
-        raise InvalidRequest(
-            f"a text looks like {code}: only Dutch (nl) is translated", code="language_not_served"
-        )
-    return SOURCE_LANGUAGE.upper()
+def _detected(warnings: Sequence[ArticleWarning]) -> str:
+    """The language of a text that was not refused, by the warnings about it."""
+    is_english = any(warning.code is WarningCode.ALREADY_ENGLISH for warning in warnings)
+    return (TARGET_LANGUAGE if is_english else SOURCE_LANGUAGE).upper()

@@ -7,7 +7,7 @@ come back, has to hand in the file again.
 import asyncio
 import hmac
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import PurePath
 from urllib.parse import quote
@@ -33,8 +33,8 @@ from service.api.dialects.documents import (
 from service.api.dialects.fields import read_fields
 from service.api.problems import log_failure
 from service.errors import NotFound, Overloaded, RequestError, ServiceError
-from service.pipeline import SOURCE_LANGUAGE, ArticlePipeline
-from service.serving.work import Work
+from service.pipeline import SOURCE_LANGUAGE, ArticlePipeline, TranslatedArticle
+from service.serving.work import Timings, Work
 from service.serving.workers import Workers
 
 MAX_DOCUMENTS = 100
@@ -83,7 +83,13 @@ class Documents:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def add(
-        self, name: str, suffix: str, data: bytes, source_language: str, request_id: str
+        self,
+        name: str,
+        suffix: str,
+        data: bytes,
+        source_language: str,
+        request_id: str,
+        account: Callable[[TranslatedArticle, Timings], None],
     ) -> _Document:
         """Take in a file and begin with it.
 
@@ -93,6 +99,7 @@ class Documents:
             data: what it holds.
             source_language: ``nl``, or ``auto`` to find out.
             request_id: for the log.
+            account: counts what was translated and what it took.
 
         Raises:
             Overloaded: too many documents are held, or requests are being worked on.
@@ -103,7 +110,7 @@ class Documents:
         document = _Document(name, len(data))
         self._documents[document.id] = document
         task = asyncio.create_task(
-            self._translate(document, suffix, data, source_language, request_id)
+            self._translate(document, suffix, data, source_language, request_id, account)
         )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -137,21 +144,29 @@ class Documents:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _translate(
-        self, document: _Document, suffix: str, data: bytes, source_language: str, request_id: str
+        self,
+        document: _Document,
+        suffix: str,
+        data: bytes,
+        source_language: str,
+        request_id: str,
+        account: Callable[[TranslatedArticle, Timings], None],
     ) -> None:
-        def translate(work: Work) -> TranslatedFile:
+        def translate(work: Work) -> tuple[TranslatedFile, TranslatedArticle, Timings]:
             document.has_begun = True
-            return translate_file(
+            file, article = translate_file(
                 self._pipeline, suffix, data, source_language=source_language, work=work
             )
+            return file, article, work.timings
 
         try:
-            result = await self._workers.run(
+            result, article, timings = await self._workers.run(
                 translate,
                 characters=len(data),
                 disconnected=_never,
                 deadline_seconds=WORK_SECONDS,
             )
+            account(article, timings)
             document.outcome, document.size = result, len(result.data)
         except Exception as exc:
             error = exc if isinstance(exc, ServiceError) else ServiceError("an internal error")
@@ -197,6 +212,8 @@ def create_router(workers: Workers, pipeline: ArticlePipeline) -> APIRouter:
             file.data,
             SOURCE_LANGUAGE if source else "auto",
             request.state.request_id,
+            # The request is over by then: its log line says nothing of this, the metrics do.
+            request.state.account.answered,
         )
         return JSONResponse({"document_id": document.id, "document_key": document.key})
 

@@ -2,17 +2,22 @@
 
 import mimetypes
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import PurePath
 
 from service.article.document import Format
 from service.article.files import DOCUMENT_SUFFIXES, open_docx, read_document
-from service.pipeline import ArticlePipeline
+from service.errors import RequestError
+from service.pipeline import ArticlePipeline, TranslatedArticle
 from service.serving.work import Work
 
 TEXT_SUFFIXES = frozenset((".txt", ".md", ".markdown", ".html", ".htm", ".xhtml"))
 SAME_SUFFIXES = TEXT_SUFFIXES | {".docx"}
 """Of files that come back as they came in; the other ``DOCUMENT_SUFFIXES`` become Markdown."""
 MARKDOWN_SUFFIX = ".md"
+
+DOCUMENTS_AVAILABLE = all(map(find_spec, ("docx", "lxml", "pypdf")))
+"""Whether the extra ``kortom[documents]`` is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,23 @@ class TranslatedFile:
     characters: int
 
 
+def served_suffixes() -> frozenset[str]:
+    """Of the files that are translated here."""
+    return TEXT_SUFFIXES | DOCUMENT_SUFFIXES if DOCUMENTS_AVAILABLE else TEXT_SUFFIXES
+
+
 def suffix_of(name: str) -> str | None:
-    """The suffix of a file's name in small letters, if files of its kind are translated."""
+    """The suffix of a file's name in small letters, if files of its kind are translated.
+
+    Raises:
+        RequestError: they would be, with the extra ``kortom[documents]``.
+    """
     suffix = PurePath(name).suffix.lower()
-    return suffix if suffix in SAME_SUFFIXES | DOCUMENT_SUFFIXES else None
+    if suffix in served_suffixes():
+        return suffix
+    if suffix in DOCUMENT_SUFFIXES:
+        raise RequestError(f"{suffix} files need more libraries: install kortom[documents]")
+    return None
 
 
 def suffix_after(suffix: str) -> str:
@@ -46,7 +64,7 @@ def media_type_of(suffix: str) -> str:
 
 def translate_file(
     pipeline: ArticlePipeline, suffix: str, data: bytes, *, source_language: str, work: Work
-) -> TranslatedFile:
+) -> tuple[TranslatedFile, TranslatedArticle]:
     """Translate a file.
 
     Args:
@@ -58,24 +76,26 @@ def translate_file(
 
     Returns:
         A ``.docx`` file with the styles of the original; text, HTML and Markdown with the structure
-        of the original, as UTF-8; Markdown of anything else.
+        of the original, as UTF-8; Markdown of anything else. Beside it, the article in it.
 
     Raises:
-        InvalidRequest, StartupError: see ``article.files.read_document``.
+        InvalidRequest: see ``article.files.read_document``.
         ServiceError: see ``ArticlePipeline.translate_article``.
     """
     name = f"document{suffix}"
     word = open_docx(name, data) if suffix == ".docx" else None
     text, format = (word.html, Format.HTML) if word else read_document(name, data)
-    english = pipeline.translate_article(
+    article = pipeline.translate_article(
         text,
         format=format,
         main_text=False,
         source_language=source_language,
         checkpoint=work.checkpoint,
-    ).body.target.text
+    )
+    english = article.body.target.text
     if word:
-        return TranslatedFile(word.render(english), len(text))
+        return TranslatedFile(word.render(english), len(text)), article
     # HTML may still name the encoding that it came in; a byte order mark goes before that.
     is_renamed = format is Format.HTML and not data.startswith(text.encode("utf-8")[:1024])
-    return TranslatedFile(english.encode("utf-8-sig" if is_renamed else "utf-8"), len(text))
+    translated = english.encode("utf-8-sig" if is_renamed else "utf-8")
+    return TranslatedFile(translated, len(text)), article

@@ -11,11 +11,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from service.api.account import Made
 from service.api.body import disconnected
 from service.api.dialects import DialectRoute
 from service.api.dialects.documents import (
-    SAME_SUFFIXES,
     media_type_of,
+    served_suffixes,
     suffix_after,
     suffix_of,
     translate_file,
@@ -23,12 +24,12 @@ from service.api.dialects.documents import (
 from service.api.dialects.downloads import Downloads
 from service.api.dialects.fields import Fields, read_fields
 from service.api.dialects.patience import patient_json
+from service.api.problems import RETRY_SECONDS
 from service.api.schemas import MAX_BULLETS
 from service.article.document import Format
-from service.article.files import DOCUMENT_SUFFIXES
 from service.article.formats import parse
 from service.article.language import DetectedLanguage, LanguageIdentifier
-from service.errors import InvalidRequest, MalformedBody, RequestError, ServiceError
+from service.errors import InvalidRequest, MalformedBody, Overloaded, RequestError, ServiceError
 from service.pipeline import SOURCE_LANGUAGE, TARGET_LANGUAGE, ArticlePipeline
 from service.serving.work import Work
 from service.serving.workers import Workers
@@ -93,8 +94,11 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Translations:
+    """What is answered, and what of it was made here."""
+
     texts: Sequence[str]
     summaries: Sequence[Sequence[str]]
+    made: Sequence[Made]
 
 
 def create_router(
@@ -123,15 +127,15 @@ def create_router(
         wanted = _read_wanted(await read_fields(request), identifier, *limits)
 
         async def work() -> dict[str, Any]:
-            return _answer(
-                wanted,
-                await workers.run(
-                    lambda work: _translate(pipeline, wanted, work),
-                    characters=sum(map(len, wanted.texts)),
-                    key=wanted,
-                    disconnected=disconnected(request),
-                ),
+            translations, timings = await workers.run(
+                lambda work: (_translate(pipeline, wanted, work), work.timings),
+                characters=sum(map(len, wanted.texts)),
+                key=wanted,
+                disconnected=disconnected(request),
             )
+            for part in translations.made:
+                request.state.account.answered(part, timings)
+            return _answer(wanted, translations)
 
         return await patient_json(work())
 
@@ -152,8 +156,10 @@ def create_router(
         )
 
     @router.get("/health")
-    async def health() -> Response:
+    async def health(request: Request) -> Response:
         """Whether the server is ready for work."""
+        if trouble := request.app.state.health.unready():
+            raise Overloaded(trouble, code="unavailable", headers={"Retry-After": RETRY_SECONDS})
         return JSONResponse({"status": "ok"})
 
     @router.get("/frontend/settings")
@@ -167,7 +173,7 @@ def create_router(
                 "keyRequired": False,
                 "suggestions": False,
                 "filesTranslation": True,
-                "supportedFilesFormat": sorted(SAME_SUFFIXES | DOCUMENT_SUFFIXES),
+                "supportedFilesFormat": sorted(served_suffixes()),
                 "language": {
                     "source": {"code": AUTO, "name": "Auto Detect"},
                     "target": {"code": TARGET_LANGUAGE, "name": LANGUAGES[TARGET_LANGUAGE]},
@@ -193,17 +199,21 @@ def create_router(
         _check_language(target, "target")
         # The text is not read yet: what is not said to be English is as good as Dutch.
         _check_pair(SOURCE_LANGUAGE if source == AUTO else source, target)
-        translated = await workers.run(
-            lambda work: translate_file(
-                pipeline,
-                suffix,
-                upload.data,
-                source_language=AUTO if source == AUTO else SOURCE_LANGUAGE,
-                work=work,
+        translated, article, timings = await workers.run(
+            lambda work: (
+                *translate_file(
+                    pipeline,
+                    suffix,
+                    upload.data,
+                    source_language=AUTO if source == AUTO else SOURCE_LANGUAGE,
+                    work=work,
+                ),
+                work.timings,
             ),
             characters=len(upload.data),
             disconnected=disconnected(request),
         )
+        request.state.account.answered(article, timings)
         name = downloads.add(_english_name(upload.name, suffix), translated.data)
         return JSONResponse({"translatedFileUrl": f"{request.base_url}download_file/{name}"})
 
@@ -354,13 +364,13 @@ def _translate(pipeline: ArticlePipeline, wanted: _Wanted, work: Work) -> _Trans
             for article in articles
         ]
         texts = [article.body.target.text for article in articles]
-        return _Translations(wanted.texts if is_english else texts, summaries)
+        return _Translations(wanted.texts if is_english else texts, summaries, articles)
     if is_english:
-        return _Translations(wanted.texts, [])
+        return _Translations(wanted.texts, [], [])
     documents, _ = pipeline.translate_texts(
         wanted.texts, format=wanted.format, checkpoint=work.checkpoint
     )
-    return _Translations([document.target.text for document in documents], [])
+    return _Translations([document.target.text for document in documents], [], [documents])
 
 
 def _answer(wanted: _Wanted, made: _Translations) -> dict[str, Any]:

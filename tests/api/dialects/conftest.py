@@ -15,7 +15,7 @@ from service.app import create_app
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 NODE_CLIENTS = Path(__file__).parents[2] / "node"
 TOOL_SECONDS = 60

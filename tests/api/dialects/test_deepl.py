@@ -22,7 +22,7 @@ from service.errors import InferenceError
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from conftest import Client, Reply
+    from loopback import Client, Reply
 
 WAIT_SECONDS = 30.0
 TRANSLATE = "/v2/translate"

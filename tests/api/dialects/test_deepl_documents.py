@@ -17,11 +17,12 @@ from gated_engine import GatedEngine
 from service.api.dialects import deepl_documents
 from service.app import create_app, load_pipeline
 from service.errors import InferenceError
+from service.serving.metrics import Metrics
 from service.serving.workers import Workers
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from conftest import Client, Reply
+    from loopback import Client, Reply
 
 WAIT_SECONDS = 30.0
 GERMAN = "Der Gemeinderat hat am Montag getagt und für die neue Brücke über den Fluss gestimmt."

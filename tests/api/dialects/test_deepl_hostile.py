@@ -9,7 +9,7 @@ import pytest
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from conftest import Client, Reply
+    from loopback import Client, Reply
 
 MARKER = "GEHEIM"
 """Stands in for an article: no error may repeat it."""

@@ -10,7 +10,7 @@ import pytest
 from deep_translator import DeeplTranslator, constants
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 DUTCH = "Dat schrijven de twee leiders in een woensdag gepubliceerde verklaring."
 ENGLISH = "The two leaders wrote this in a statement published on Wednesday."

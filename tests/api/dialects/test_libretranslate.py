@@ -23,7 +23,7 @@ from service.errors import InferenceError
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from conftest import Client, Reply
+    from loopback import Client, Reply
 
 ROOT = Path(__file__).parents[3]
 DUTCH = "Dat schrijven de twee leiders in een woensdag gepubliceerde verklaring."

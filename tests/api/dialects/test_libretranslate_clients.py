@@ -13,7 +13,7 @@ from libretranslate_aio import AsyncLibreTranslate, LibreTranslate, LibreTransla
 from libretranslatepy import LibreTranslateAPI
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 DUTCH = "Dat schrijven de twee leiders in een woensdag gepubliceerde verklaring."
 ENGLISH = "The two leaders wrote this in a statement published on Wednesday."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Client, Reply
+    from loopback import Client, Reply
 
 MARKER = "GEHEIM"
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"

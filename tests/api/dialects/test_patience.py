@@ -16,10 +16,12 @@ from starlette.responses import Response
 from service.api import problems
 from service.api.dialects import patience
 from service.errors import InferenceError, Overloaded
+from service.serving.health import Health
+from service.serving.metrics import Metrics
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from loopback import Client
 
 INTERVAL_SECONDS = 0.05
 WAIT_SECONDS = 30.0
