@@ -8,11 +8,11 @@ from contextlib import aclosing
 from typing import Any, Self
 
 from fastapi.sse import EventSourceResponse, format_sse_event
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from service.api import answers, schemas
 from service.api.problems import ProblemResponse, stopping
-from service.errors import ClientGone, ServiceError
+from service.errors import ServiceError
 from service.pipeline import Listener
 from service.summarization.summarizer import Bullet
 from service.translation.documents import TranslatedBlock
@@ -20,8 +20,6 @@ from service.translation.documents import TranslatedBlock
 HEARTBEAT_SECONDS = 10.0
 """Silence after which a comment is sent: proxies and clients give up on silent connections, most of
 them after 30 s or more."""
-STALL_SECONDS = 60.0
-"""A client that takes nothing for so long has gone."""
 
 _QUALITY = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
 
@@ -84,7 +82,8 @@ def is_wanted(accept: str) -> bool:
 class ArticleStream(EventSourceResponse):
     """An article's answer as events; see the streaming section of the README.
 
-    Memory is bounded by the answer: a slow client makes nothing wait but its own events.
+    Memory is bounded by the answer: a slow client makes nothing wait but its own events. The
+    connection bounds how slow it may be (``protocol.MIN_READ_BYTES``).
 
     Args:
         make: makes the whole answer, telling the listener, on any thread, what it is made of.
@@ -117,15 +116,9 @@ class ArticleStream(EventSourceResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI. What fails goes on up when its event is sent, to be logged like any failure."""
 
-        async def send_in_time(message: Message) -> None:
-            try:
-                async with asyncio.timeout(STALL_SECONDS):
-                    await send(message)
-            except TimeoutError:
-                raise ClientGone("the client takes no more events") from None
-
         try:
-            await super().__call__(scope, receive, send_in_time)
+            async with aclosing(self._events):  # also where a client leaves while it is sent to
+                await super().__call__(scope, receive, send)
         except asyncio.CancelledError:  # what outlives the drain; a stream that has begun says so
             if scope["state"]["account"].status:
                 body = _problem(stopping(), scope["state"]["request_id"])
@@ -135,10 +128,9 @@ class ArticleStream(EventSourceResponse):
             raise self._failure
 
     async def _body(self) -> AsyncGenerator[bytes]:
-        async with aclosing(self._events):
-            yield self._first
-            async for event in self._events:
-                yield event
+        yield self._first
+        async for event in self._events:
+            yield event
 
     async def _run(
         self,

@@ -90,6 +90,7 @@ class Kortom:
 
         Raises:
             KortomError: see there.
+            TypeError: ``texts`` is one string.
         """
         return self._ask(translate_call(texts, options))
 

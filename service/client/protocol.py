@@ -57,7 +57,7 @@ class KortomError(Exception):
         request_id: str | None = None,
         retry_after_seconds: float | None = None,
     ) -> None:
-        super().__init__(detail)
+        super().__init__(code, detail)  # what pickle makes it of again, as between processes
         self.code = code
         self.detail = detail
         self.status = status
@@ -145,7 +145,13 @@ def article_call(options: ArticleOptions) -> Call[Article]:
 
 
 def translate_call(texts: Sequence[str], options: TranslateOptions) -> Call[Translations]:
-    """``POST /v1/translate``."""
+    """``POST /v1/translate``.
+
+    Raises:
+        TypeError: one string, which would be taken for its characters.
+    """
+    if isinstance(texts, str):
+        raise TypeError("texts must be a list of strings, not one string")
     return Call("v1/translate", {"texts": list(texts), **options}, Translations)
 
 
@@ -160,8 +166,12 @@ def client_options(url: str, key: str | None, timeout_seconds: float) -> dict[st
     Raises:
         ValueError: not an address, or not a key that can stand in a header.
     """
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("url must begin with http:// or https://")
+    try:
+        host = httpx.URL(url).host
+    except httpx.InvalidURL:
+        host = ""
+    if not url.startswith(("http://", "https://")) or not host:
+        raise ValueError("url must begin with http:// or https:// and name a host")
     headers = {"User-Agent": f"kortom/{__version__}"}
     if key is not None:
         if not _KEY.fullmatch(key):

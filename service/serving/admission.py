@@ -26,7 +26,7 @@ MAX_RETRY_AFTER_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class _Fastest:
-    """The fastest request of about one size."""
+    """The fastest request of about one size, in the seconds that it would take alone."""
 
     tokens: int
     seconds: float
@@ -58,6 +58,8 @@ class Admission:
         self._metrics = metrics
         self._clock = clock
         self._updated = clock()
+        # Seconds so far of a place that always gets its even share of the engines.
+        self._share_seconds = 0.0
         # Sums with fading weights over the time in which the engines had much to do.
         self._loaded_seconds = 0.0
         self._loaded_tokens = 0.0
@@ -69,13 +71,13 @@ class Admission:
         """Hold a place while the body runs; a body that raises says nothing of the pace.
 
         Args:
-            characters: length of the submitted text.
+            characters: length of the submitted text; 0 for work that needs no engine.
             deadline_seconds: what takes longer is worth nothing; ``None`` for no limit.
 
         Raises:
             Overloaded: every place is taken, or those ahead take longer than the deadline;
                 ``Retry-After`` comes from the measured pace.
-            DeadlineExceeded: requests of this size take longer than the deadline.
+            DeadlineExceeded: requests of this size take longer than the deadline, even alone.
         """
         tokens = min(max(1, math.ceil(characters / CHARACTERS_PER_TOKEN)), self._max_tokens)
         self._refuse(tokens, deadline_seconds)
@@ -83,14 +85,15 @@ class Admission:
         self._metrics.inflight_requests.inc()
         self.requests += 1
         self.tokens += tokens
-        start = self._clock()
+        start = self._share_seconds
         done = 0
         try:
             yield
             done = tokens
-            self._remember(tokens, self._clock() - start)
         finally:
             self._account(done)
+            if done and characters:  # without any, it was no work for the engines
+                self._remember(tokens, self._share_seconds - start)
             self._metrics.inflight_requests.dec()
             self.requests -= 1
             self.tokens -= tokens
@@ -122,8 +125,9 @@ class Admission:
     def _account(self, tokens_done: int) -> None:
         """Time went by with the present load, at whose end so many tokens were done."""
         now = self._clock()
+        elapsed = now - self._updated
+        self._share_seconds += elapsed / max(1, self.requests)
         if self.requests >= LOADED_REQUESTS:
-            elapsed = now - self._updated
             weight = math.exp(-elapsed / MEMORY_SECONDS)
             self._loaded_seconds = self._loaded_seconds * weight + elapsed
             self._loaded_tokens = self._loaded_tokens * weight + tokens_done
@@ -136,7 +140,7 @@ class Admission:
             self._fastest[size] = _Fastest(tokens, seconds, now)
 
     def _least_seconds(self, tokens: int) -> float:
-        """A time that no request of this size went below of late.
+        """A time that no request of this size would have gone below of late, had it been alone.
 
         A larger request takes at least as long as a smaller one, and no fewer seconds a token.
         """

@@ -113,6 +113,7 @@ class Batcher(Generic[Source, Result]):
         self._idle_threads = 0
         self._open_calls = 0
         self._recent_callers = 0.0
+        self._left = 0.0  # when a caller left, the last time
         self._running: dict[int, float] = {}  # since when, by thread
         self._live_threads = threads
         self._broken = False
@@ -206,6 +207,8 @@ class Batcher(Generic[Source, Result]):
         self, caller: _Caller[Source, Result], items: Sequence[Item[Source]]
     ) -> list[_Task[Source, Result]]:
         with self._changed:
+            if not self._open_calls and time.monotonic() - self._left > FILL_SECONDS:
+                self._recent_callers = 0.0  # nobody came back in time
             self._open_calls += 1
             tasks = [self._task(item) for item in items]
             for task in dict.fromkeys(tasks):
@@ -234,6 +237,7 @@ class Batcher(Generic[Source, Result]):
         """Forget a caller, and what is in the queue only for it."""
         with self._changed:
             self._open_calls -= 1
+            self._left = time.monotonic()
             self._callers.pop(caller, None)
             for task in dict.fromkeys(tasks):
                 task.callers.discard(caller)

@@ -1,5 +1,6 @@
 """One accepted request while it is worked on."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -40,7 +41,9 @@ class Work:
     def __init__(self, deadline_seconds: float | None = None) -> None:
         self.timings = Timings()
         self._accepted = time.monotonic()
-        self._deadline = None if deadline_seconds is None else self._accepted + deadline_seconds
+        self._deadline = self._accepted + _seconds(deadline_seconds)
+        self._is_late = False
+        self._lock = threading.Lock()  # of the two above
         self._stopped: ServiceError | None = None
         self._sleeper: threading.Event | None = None
 
@@ -55,12 +58,15 @@ class Work:
         self.timings.queue += now - self._accepted
         self.checkpoint()
 
-    def extend(self, deadline_seconds: float | None) -> None:
-        """Another caller wants the same result, at most that many seconds from now."""
-        if deadline_seconds is None or self._deadline is None:
-            self._deadline = None
-        else:
-            self._deadline = max(self._deadline, time.monotonic() + deadline_seconds)
+    def extend(self, deadline_seconds: float | None) -> bool:
+        """Another caller wants the same result, at most that many seconds from now.
+
+        Returns:
+            Whether the work goes on for it; not where it has ended as too late.
+        """
+        with self._lock:
+            self._deadline = max(self._deadline, time.monotonic() + _seconds(deadline_seconds))
+            return not self._is_late
 
     def cancel(self, reason: ServiceError | None = None) -> None:
         """End the work at its next checkpoint, and at once where it waits for an engine.
@@ -81,7 +87,9 @@ class Work:
         """
         if self._stopped is not None:
             raise self._stopped
-        if self._deadline is not None and time.monotonic() > self._deadline:
+        with self._lock:
+            self._is_late = self._is_late or time.monotonic() > self._deadline
+        if self._is_late:
             raise DeadlineExceeded("deadline_ms passed before the work was done")
 
     def wait(self, event: threading.Event) -> None:
@@ -90,9 +98,7 @@ class Work:
         Raises:
             ServiceError: see :meth:`checkpoint`; at once when it happens.
         """
-        seconds = MAX_WAIT_SECONDS
-        if self._deadline is not None:
-            seconds = min(seconds, max(0.0, self._deadline - time.monotonic()) + 0.001)
+        seconds = min(MAX_WAIT_SECONDS, max(0.0, self._deadline - time.monotonic()) + 0.001)
         self._sleeper = event
         try:
             self.checkpoint()  # after the line above, so that no cancel() is missed
@@ -100,6 +106,10 @@ class Work:
             self.checkpoint()
         finally:
             self._sleeper = None
+
+
+def _seconds(deadline_seconds: float | None) -> float:
+    return math.inf if deadline_seconds is None else deadline_seconds
 
 
 _current: ContextVar[Work | None] = ContextVar("current_work", default=None)

@@ -66,11 +66,10 @@ class Workers:
         """
         with self._admission.place(characters, deadline_seconds):
             flight = None if key is None else self._by_key.get(key)
-            if flight is None:
-                flight = self._start(function, key, deadline_seconds)
-            else:
-                flight.work.extend(deadline_seconds)
+            if flight is not None and flight.work.extend(deadline_seconds):
                 self._metrics.shared_requests.inc()
+            else:
+                flight = self._start(function, key, deadline_seconds)
             result: Result = await self._wait(flight, disconnected, deadline_seconds)
             return result
 

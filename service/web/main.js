@@ -268,29 +268,32 @@ function showMessage(heading, text, more = {}) {
 // --- what the reader takes along
 
 async function copy(button, text) {
+  let copied = true;
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    copyWithoutClipboard(text);
+    copied = copyWithoutClipboard(text);
   }
-  const label = button.textContent;
-  button.textContent = "Copied";
-  byId("announcer").textContent = "Copied";
+  const words = copied ? "Copied" : "Can’t be copied here";
+  button.dataset.label ??= button.textContent; // of a second click it is the label still
+  button.textContent = words;
+  byId("announcer").textContent = words;
   setTimeout(() => {
-    button.textContent = label;
+    button.textContent = button.dataset.label;
   }, 1500);
 }
 
-/** Over plain HTTP from another machine browsers offer no clipboard but this one. */
+/** Over plain HTTP from another machine browsers offer no clipboard but this one, if any. */
 function copyWithoutClipboard(text) {
   const focused = document.activeElement;
   const area = make("textarea", { class: "hidden-visually", "aria-hidden": "true" });
   area.value = text;
   document.body.append(area);
   area.select();
-  document.execCommand("copy");
+  const copied = document.execCommand("copy");
   area.remove();
   focused?.focus();
+  return copied;
 }
 
 function save(text, type, suffix) {

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import pickle
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from fakes import FakeTranslator
 from fastapi import FastAPI
 
 from service.app import create_app
-from service.client import Article, AsyncKortom, Kortom, results
+from service.client import Article, AsyncKortom, Kortom, KortomError, results
 from service.client.protocol import FIRST_BACKOFF_SECONDS, MAX_WAIT_SECONDS
 from service.settings import Settings
 
@@ -151,7 +152,10 @@ def test_a_key_that_can_not_stand_in_a_header(client: Any, key: str) -> None:
     assert not key or key not in str(raised.value)
 
 
-@pytest.mark.parametrize("address", ["", "localhost:8000", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "address",
+    ["", "localhost:8000", "file:///etc/passwd", "http://", "http://[::1", "http://h:port"],
+)
 @pytest.mark.parametrize("client", [Kortom, AsyncKortom])
 def test_an_address_that_is_none(client: Any, address: str) -> None:
     with pytest.raises(ValueError, match="url must begin"):
@@ -205,6 +209,18 @@ def test_what_the_server_refuses(
     assert "GEHEIM" not in str(error)
     assert str(error).startswith(f"{status} {error.code}: ")
     assert call.pauses == []
+
+
+def test_one_text_is_not_taken_for_a_list_of_letters(call: Caller) -> None:
+    with pytest.raises(TypeError, match="list of strings"):
+        call("http://127.0.0.1:1", "translate", "Dag.")
+
+
+def test_an_error_passes_from_one_process_to_another() -> None:
+    error = KortomError("overloaded", "no place", status=503, request_id="a", retry_after_seconds=2)
+    copied = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert vars(copied) == vars(error)
+    assert str(copied) == str(error)
 
 
 @pytest.mark.parametrize("value", [b"bytes", {1, 2}, float("nan"), float("inf")])

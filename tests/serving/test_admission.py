@@ -134,3 +134,23 @@ def test_a_queue_longer_than_the_deadline_is_refused_with_a_time_to_come_back() 
             places.enter_context(gate.place(400, 1.0))
         assert "Retry-After" in refusal.value.headers
         places.enter_context(gate.place(400, 10.0))
+
+
+def test_time_spent_in_company_does_not_make_a_deadline_unreachable_alone() -> None:
+    gate, clock, _ = admission()
+    with ExitStack() as places:
+        for _ in range(4):
+            places.enter_context(gate.place(400, None))
+        clock.now += 8.0  # two seconds of work for each
+    with gate.place(400, 2.5):
+        clock.now += 2.0
+    with pytest.raises(DeadlineExceeded), gate.place(400, 1.0):
+        pass
+
+
+def test_reading_a_file_says_nothing_of_how_long_translations_take() -> None:
+    gate, clock, _ = admission()
+    with gate.place(0, None):
+        clock.now += 5.0
+    with gate.place(400, 1.0):
+        pass

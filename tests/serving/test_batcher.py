@@ -1,6 +1,7 @@
 """Many callers, one queue: what each may count on."""
 
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import ClientGone, DeadlineExceeded, InferenceError
+from service.serving import batcher as batcher_module
 from service.serving.batcher import Batcher, Item
 from service.serving.metrics import Metrics
 from service.serving.work import Work, working_on
@@ -337,6 +339,22 @@ def test_the_time_in_the_queue_and_in_the_engine_is_told_apart() -> None:
             batcher.run(items("a"))
         assert work.timings.queue >= 0
         assert work.timings.inference > 0
+
+
+def test_a_crowd_that_has_gone_makes_nobody_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batcher_module, "FILL_SECONDS", 0.2)
+    engine = FakeEngine()
+    with batching(engine) as batcher:
+        with occupied(batcher, engine) as (pool, busy):
+            crowd = [pool.submit(batcher.run, items(f"s{number}")) for number in range(8)]
+            until_queued(batcher, len(crowd))
+            engine.gate.set()
+            for future in (busy, *crowd):
+                future.result(WAIT_SECONDS)
+        threading.Event().wait(0.3)  # longer than anybody is waited for
+        start = time.monotonic()
+        batcher.run(items("alone"))
+        assert time.monotonic() - start < 0.15
 
 
 def test_nothing_wanted_is_nothing_computed() -> None:

@@ -204,6 +204,23 @@ def test_a_later_deadline_of_another_caller_keeps_a_shared_run_going(workers: Wo
     play(scene)
 
 
+def test_nobody_gets_the_missed_deadline_of_another_caller(workers: Workers) -> None:
+    job = Job()
+
+    async def scene() -> None:
+        hurried = start(workers, job, key="same", deadline_seconds=0.05)
+        await asyncio.sleep(0)
+        # The run has ended as too late, and the event loop, kept busy here, does not know yet.
+        assert job.ended.wait(WAIT_SECONDS)
+        patient = start(workers, job, key="same")
+        job.go_on.set()
+        assert await patient == 2
+        with pytest.raises(DeadlineExceeded):
+            await hurried
+
+    play(scene)
+
+
 def test_every_place_has_a_thread_and_one_more_request_is_refused(workers: Workers) -> None:
     job = Job()
 

@@ -150,6 +150,28 @@ def test_english_and_bullets_can_be_copied(sample, answer, secure) -> None:
         expect(sample.locator("#article")).to_have_value(text)
 
 
+def test_a_button_clicked_twice_keeps_its_name(sample) -> None:
+    sample.evaluate("[window.real, window.timers] = [setTimeout, []]")
+    sample.evaluate("void (window.setTimeout = (call) => timers.push(call))")
+    try:
+        for _ in range(2):
+            sample.evaluate("document.getElementById('announcer').textContent = ''")
+            sample.click("#copy-text")
+            expect(sample.locator("#announcer")).to_have_text("Copied")
+        sample.evaluate("timers.forEach((call) => call())")
+    finally:
+        sample.evaluate("void (window.setTimeout = real)")
+    expect(sample.locator("#copy-text")).to_have_text("Copy English")
+
+
+def test_a_copy_that_failed_is_not_called_one(sample) -> None:
+    sample.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    sample.evaluate("document.execCommand = () => false")
+    sample.click("#copy-bullets")
+    expect(sample.locator("#announcer")).to_have_text("Can’t be copied here")
+    sample.evaluate("delete document.execCommand")
+
+
 def test_everything_can_be_done_by_keyboard(page, sample_article) -> None:
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()

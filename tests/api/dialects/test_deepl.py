@@ -123,6 +123,14 @@ def test_a_language_that_is_not_served_is_not_guessed_at(
     assert translator.translate_text(GERMAN, source_lang="NL", target_lang="EN-US", **more)
 
 
+def test_a_language_is_refused_before_anything_is_translated(
+    kortom: "Client", engine: GatedEngine
+) -> None:
+    reply = post(kortom, text=[DUTCH, GERMAN])
+    assert (reply.status, message(reply)) == (400, "Value for 'source_lang' not supported.")
+    assert not engine.entered.is_set()
+
+
 def test_every_option_that_changes_nothing(translator: deepl.DeepLClient) -> None:
     result = translator.translate_text(
         "Dag.",

@@ -294,7 +294,7 @@ def test_a_server_that_stops_gives_up_its_documents(settings: Settings) -> None:
     async def stop_halfway() -> None:
         documents = deepl_documents.Documents(workers, pipeline)
         text = "\n\n".join(f"Zin nummer {number}." for number in range(2_000))
-        await documents.add("brief.txt", ".txt", text.encode(), "nl", "id")
+        await documents.add("brief.txt", ".txt", text.encode(), "nl", "id", lambda *_: None)
         assert await asyncio.to_thread(engine.entered.wait, WAIT_SECONDS)
         await documents.close()
         engine.gate.set()
