@@ -1,7 +1,8 @@
 """Settings: one frozen class; flags win over the environment, the environment over defaults."""
 
 import os
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_path
@@ -14,33 +15,51 @@ ENVIRONMENT_PREFIX = "KORTOM_"
 
 
 CGROUPS = Path("/sys/fs/cgroup")
+OWN_CGROUP = Path("/proc/self/cgroup")
 
 
-def usable_cores(cgroups: Path = CGROUPS) -> int:
-    """CPU cores that this process may use, at least 1.
-
-    Those it may run on, or fewer where its control group has a quota of CPU time (``cpu.max`` of
-    cgroup v2, ``cpu.cfs_quota_us`` of v1: what ``docker run --cpus`` and Kubernetes' limits set). A
-    part of a core counts for nothing: threads beyond the quota are all stopped together.
+def control_group_files(
+    name: str, own_cgroup: Path = OWN_CGROUP, cgroups: Path = CGROUPS
+) -> list[str]:
+    """What a file of this process's control group (version 2), and of each around it, says.
 
     Args:
+        name: for example ``memory.max``; https://docs.kernel.org/admin-guide/cgroup-v2.html.
+        own_cgroup: the file in which the kernel names the control group of a process.
         cgroups: where control groups are mounted.
     """
+    try:
+        lines = own_cgroup.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []
+    said = []
+    for line in lines:
+        hierarchy, _, group = line.partition("::")
+        path = PurePosixPath(group.lstrip("/"))
+        for directory in (path, *path.parents) if hierarchy == "0" else ():
+            with suppress(OSError):
+                said.append((cgroups / directory / name).read_text(encoding="ascii").strip())
+    return said
+
+
+def usable_cores(own_cgroup: Path = OWN_CGROUP, cgroups: Path = CGROUPS) -> int:
+    """CPU cores that this process may use, at least 1.
+
+    Those it may run on, or fewer where a control group has a quota of CPU time (``cpu.max``: what
+    ``docker run --cpus``, Kubernetes' limits and systemd's CPUQuota set). A part of a core counts
+    for nothing: threads beyond the quota are all stopped together.
+
+    Args:
+        own_cgroup: see :func:`control_group_files`.
+        cgroups: see there.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    for quota_file, period_file in (
-        ("cpu.max", None),
-        ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"),
-    ):
-        try:
-            words = (cgroups / quota_file).read_text(encoding="ascii").split()
-            if period_file:
-                words += (cgroups / period_file).read_text(encoding="ascii").split()
-            quota, period = map(int, words)
-        except (OSError, ValueError):  # no such file, or "max"
-            continue
-        if quota > 0:
-            return max(1, min(cores or 1, quota // period))
-    return cores or 1
+    limits = [cores or 1]
+    for said in control_group_files("cpu.max", own_cgroup, cgroups):
+        with suppress(ValueError):  # "max"
+            quota, period = map(int, said.split())
+            limits.append(max(1, quota // period))
+    return min(limits)
 
 
 def parallel_batches(inter_threads: int | None, intra_threads: int, device: str) -> int:

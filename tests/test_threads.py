@@ -18,23 +18,23 @@ CORES = len(os.sched_getaffinity(0))
     [
         ({}, CORES),
         ({"cpu.max": "max 100000"}, CORES),
-        ({"cpu.max": "100000 100000"}, 1),
-        ({"cpu.max": "50000 100000"}, 1),
+        ({"a/b/cpu.max": "100000 100000"}, 1),
+        ({"a/cpu.max": "50000 100000", "a/b/cpu.max": "max 100000"}, 1),
         ({"cpu.max": "190000 100000"}, 1),
-        ({"cpu.max": "100000000 100000"}, CORES),
-        ({"cpu.max": "what is this"}, CORES),
-        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, CORES),
-        ({"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"}, 1),
+        ({"a/cpu.max": "100000000 100000"}, CORES),
+        ({"a/cpu.max": "what is this"}, CORES),
     ],
-    ids=["no groups", "v2 none", "v2 one", "v2 half", "v2 1.9", "v2 many", "odd", "v1 none", "v1"],
+    ids=["no groups", "no quota", "one", "half, around", "1.9, at the top", "many", "odd"],
 )
 def test_a_quota_of_the_control_group_counts(
     tmp_path: Path, files: dict[str, str], cores: int
 ) -> None:
+    own = tmp_path / "own"
+    own.write_text("0::/a/b\n")
     for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"{content}\n")
-    assert usable_cores(tmp_path) == cores
+    assert usable_cores(own, tmp_path) == cores
 
 
 def test_every_core_has_a_batch_of_its_own_unless_told_otherwise() -> None:

@@ -67,7 +67,8 @@ class Account:
         return self._scope["path"] in PROBES
 
     def answered(self, made: Made, timings: Timings) -> None:
-        """Note what an answer says and what it took; called once, by the route that answers.
+        """Note what an answer says and what it took; called for each thing made, by the route
+        that answers.
 
         Args:
             made: what the pipeline made; its numbers and codes are noted, never its text.
@@ -78,18 +79,22 @@ class Account:
         self._metrics.output_tokens.inc(usage.target_tokens)
         for code in _codes(made):
             self._metrics.warnings.labels(code.value).inc()
-        self._work = {
+        amounts: dict[str, float] = {
             "characters": usage.characters,
             "sentences": usage.sentences,
             "source_tokens": usage.source_tokens,
             "target_tokens": usage.target_tokens,
+        }
+        if isinstance(made, TranslatedArticle | Summary) and made.summary is not None:
+            self._metrics.summarization.observe(made.summarization_seconds)
+            amounts["summarization_ms"] = round(made.summarization_seconds * 1000)
+        for name, amount in amounts.items():
+            self._work[name] = self._work.get(name, 0) + amount
+        self._work |= {
             "queue_ms": round(timings.queue * 1000),
             "tokenization_ms": round(timings.tokenization * 1000),
             "inference_ms": round(timings.inference * 1000),
         }
-        if isinstance(made, TranslatedArticle | Summary) and made.summary is not None:
-            self._metrics.summarization.observe(made.summarization_seconds)
-            self._work["summarization_ms"] = round(made.summarization_seconds * 1000)
 
     def close(self, span: Span) -> None:
         """Count the request, log its line, and say in its span what came of it."""

@@ -79,6 +79,7 @@ def create_router(
                     work.timings,
                 ),
                 characters=len(text) + len(article.title or ""),
+                kind=("article", article.summary and article.summary.method),
                 key=_key(request, article) if listener is None else None,
                 disconnected=disconnected(request),
                 deadline_seconds=_seconds(article.deadline_ms),
@@ -128,6 +129,7 @@ def create_router(
         documents, warnings, timings, seconds = await workers.run(
             run,
             characters=sum(map(len, batch.texts)),
+            kind="texts",
             key=_key(request, batch),
             disconnected=disconnected(request),
             deadline_seconds=_seconds(batch.deadline_ms),
@@ -162,6 +164,7 @@ def create_router(
                 work.timings,
             ),
             characters=len(text.text),
+            kind=("summary", text.method, text.source_language),
             key=_key(request, text),
             disconnected=disconnected(request),
             deadline_seconds=_seconds(text.deadline_ms),

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -63,14 +63,17 @@ class Admission:
         # Sums with fading weights over the time in which the engines had much to do.
         self._loaded_seconds = 0.0
         self._loaded_tokens = 0.0
-        # The fastest request of each size (bit length of its tokens).
-        self._fastest: dict[int, _Fastest] = {}
+        # The fastest request of each kind and size (bit length of its tokens).
+        self._fastest: dict[tuple[Hashable, int], _Fastest] = {}
 
     @contextmanager
-    def place(self, characters: int, deadline_seconds: float | None) -> Iterator[None]:
+    def place(
+        self, characters: int, deadline_seconds: float | None, kind: Hashable = None
+    ) -> Iterator[None]:
         """Hold a place while the body runs; a body that raises says nothing of the pace.
 
         Args:
+            kind: requests of one kind ask for the same work; only they tell how long it takes.
             characters: length of the submitted text; 0 for work that needs no engine.
             deadline_seconds: what takes longer is worth nothing; ``None`` for no limit.
 
@@ -80,7 +83,7 @@ class Admission:
             DeadlineExceeded: requests of this size take longer than the deadline, even alone.
         """
         tokens = min(max(1, math.ceil(characters / CHARACTERS_PER_TOKEN)), self._max_tokens)
-        self._refuse(tokens, deadline_seconds)
+        self._refuse(kind, tokens, deadline_seconds)
         self._account(0)
         self._metrics.inflight_requests.inc()
         self.requests += 1
@@ -93,18 +96,18 @@ class Admission:
         finally:
             self._account(done)
             if done and characters:  # without any, it was no work for the engines
-                self._remember(tokens, self._share_seconds - start)
+                self._remember(kind, tokens, self._share_seconds - start)
             self._metrics.inflight_requests.dec()
             self.requests -= 1
             self.tokens -= tokens
 
-    def _refuse(self, tokens: int, deadline_seconds: float | None) -> None:
+    def _refuse(self, kind: Hashable, tokens: int, deadline_seconds: float | None) -> None:
         # Nothing awaits between this check and the count, so that no two requests take one place.
         if self.requests >= self._max_requests or self.tokens + tokens > self._max_tokens:
             raise self._overloaded("every place is taken")
         if deadline_seconds is None:
             return
-        if self._least_seconds(tokens) > deadline_seconds:
+        if self._least_seconds(kind, tokens) > deadline_seconds:
             raise DeadlineExceeded(
                 "deadline_ms is shorter than any request of this size took of late",
                 code="deadline_unreachable",
@@ -133,13 +136,13 @@ class Admission:
             self._loaded_tokens = self._loaded_tokens * weight + tokens_done
         self._updated = now
 
-    def _remember(self, tokens: int, seconds: float) -> None:
-        size, now = tokens.bit_length(), self._clock()
+    def _remember(self, kind: Hashable, tokens: int, seconds: float) -> None:
+        size, now = (kind, tokens.bit_length()), self._clock()
         known = self._fastest.get(size)
         if known is None or seconds <= known.seconds or now - known.ended > MEMORY_SECONDS:
             self._fastest[size] = _Fastest(tokens, seconds, now)
 
-    def _least_seconds(self, tokens: int) -> float:
+    def _least_seconds(self, kind: Hashable, tokens: int) -> float:
         """A time that no request of this size would have gone below of late, had it been alone.
 
         A larger request takes at least as long as a smaller one, and no fewer seconds a token.
@@ -148,8 +151,8 @@ class Admission:
         return max(
             (
                 known.seconds * min(1.0, tokens / known.tokens)
-                for known in self._fastest.values()
-                if now - known.ended <= MEMORY_SECONDS
+                for (known_kind, _), known in self._fastest.items()
+                if known_kind == kind and now - known.ended <= MEMORY_SECONDS
             ),
             default=0.0,
         )

@@ -269,7 +269,7 @@ class Batcher(Generic[Source, Result]):
                     self._live_threads -= 1
                 error = InferenceError(f"the engine of {self._model} ended")
                 self._finish(batch, [error] * len(batch))
-                raise
+                return  # a raised error's message would be printed: it may quote an article
 
     def _next_batch(self) -> list[_Task[Source, Result]]:
         """The next batch, as soon as there is one; empty when there will be none any more."""

@@ -6,7 +6,7 @@ of this project. Nothing that a client chooses becomes a label, and nothing iden
 
 import math
 import platform
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -20,6 +20,7 @@ from prometheus_client import (
 
 from service import __version__
 from service.article.warnings import WarningCode
+from service.settings import CGROUPS, OWN_CGROUP, control_group_files
 
 REQUEST_BUCKETS = (
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0,
@@ -37,9 +38,6 @@ TOKEN_BUCKETS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 """Source tokens of one batch, without padding."""
 REJECTION_REASONS = ("overload", "deadline", "size", "drain")
 """Why a request is refused: no place, a deadline that can't be met, too large, stopping."""
-
-CGROUPS = Path("/sys/fs/cgroup")
-OWN_CGROUP = Path("/proc/self/cgroup")
 
 # A second series for each counter and histogram, which says when it was made: nothing reads it.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -155,31 +153,14 @@ class Metrics:
 
 
 def memory_limit_bytes(own_cgroup: Path = OWN_CGROUP, cgroups: Path = CGROUPS) -> float:
-    """The least memory limit of this process's cgroup (version 2) and those around it.
+    """The least memory limit of this process's control group and those around it.
 
     Args:
-        own_cgroup: the file in which the kernel names the cgroup of a process.
-        cgroups: where cgroups are mounted.
+        own_cgroup: see ``settings.control_group_files``.
+        cgroups: see there.
 
     Returns:
-        Bytes; infinity where nothing limits them or no cgroup tells (see ``memory.max`` in
-        https://docs.kernel.org/admin-guide/cgroup-v2.html).
+        Bytes; infinity where nothing limits them or no control group tells.
     """
-    try:
-        lines = own_cgroup.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return math.inf
-    limits = [math.inf]
-    for line in lines:
-        hierarchy, _, name = line.partition("::")
-        if hierarchy != "0":
-            continue
-        path = PurePosixPath(name.lstrip("/"))
-        for directory in (path, *path.parents):
-            try:
-                limit = (cgroups / directory / "memory.max").read_text(encoding="ascii").strip()
-            except OSError:
-                continue
-            if limit != "max":
-                limits.append(float(limit))
-    return min(limits)
+    said = control_group_files("memory.max", own_cgroup, cgroups)
+    return min((float(limit) for limit in said if limit != "max"), default=math.inf)

@@ -46,6 +46,7 @@ class Workers:
         function: Callable[[Work], Result],
         *,
         characters: int,
+        kind: Hashable = None,
         key: Hashable | None = None,
         disconnected: Callable[[], Awaitable[None]],
         deadline_seconds: float | None = None,
@@ -55,6 +56,7 @@ class Workers:
         Args:
             function: gets the :class:`Work`; calls its ``checkpoint`` between batches.
             characters: length of the submitted text.
+            kind: see :meth:`Admission.place`.
             key: requests with the same key at the same time share one run; ``None`` for none.
             disconnected: returns when the caller has closed the connection.
             deadline_seconds: time until the result is worth nothing; ``None`` for no limit.
@@ -64,7 +66,7 @@ class Workers:
             ClientGone, DeadlineExceeded: see :meth:`Work.checkpoint`. A run that nobody waits for
                 any more ends at its next checkpoint.
         """
-        with self._admission.place(characters, deadline_seconds):
+        with self._admission.place(characters, deadline_seconds, kind):
             flight = None if key is None else self._by_key.get(key)
             if flight is not None and flight.work.extend(deadline_seconds):
                 self._metrics.shared_requests.inc()

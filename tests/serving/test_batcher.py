@@ -297,7 +297,6 @@ def test_an_engine_that_hangs_fails_all_that_wait_and_is_dead_until_it_comes_bac
         assert batcher.run(items("again")) == ["AGAIN"]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_engine_thread_that_ends_fails_all_that_wait() -> None:
     def engine(_lane: Hashable, _sources: Sequence[str]) -> list[str]:
         raise SystemExit  # no error of an engine: nothing catches it

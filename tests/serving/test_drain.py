@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from loopback import WAIT_SECONDS, Client, Reply
 from faulty import FAULT, HangingTranslator
+from loopback import WAIT_SECONDS, Client, Reply
 
 from service.api.protocol import ProblemProtocol
 from service.app import create_app
