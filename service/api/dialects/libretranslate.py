@@ -46,7 +46,7 @@ _WITHOUT_LETTERS = DetectedLanguage("en", 0.0, enough_text=False)
 _SAMPLE_CHARACTERS = 20_000
 """What a language is told from: a few milliseconds of work, so that a pair that is not served is
 refused before the request waits for a place."""
-_CODE = re.compile(r"[A-Za-z0-9_-]{1,20}")
+_CODE = re.compile(r"[a-z0-9_-]{1,20}")
 _NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 _MAX_FILE_NAME = 80
 
@@ -259,7 +259,9 @@ def _read_wanted(
         detected = _identify(
             identifier, texts, Format.HTML if format == Format.HTML else Format.TEXT
         )
-        if not detected.is_surely(detected.code) and detected.code != SOURCE_LANGUAGE:
+        # Of no text at all LibreTranslate says English, with a confidence of 0.
+        is_text = detected.confidence > 0 or detected.code not in LANGUAGES
+        if is_text and detected.code != SOURCE_LANGUAGE and not detected.is_surely(detected.code):
             detected = DetectedLanguage(SOURCE_LANGUAGE, 0.0, detected.enough_text)
         source = detected.code
     _check_language(source, "source")
