@@ -70,4 +70,4 @@ def test_a_model_s_tools(server: "Client") -> None:
 
 def test_an_address_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mcp", "--url", "localhost"]) == 1
-    assert capsys.readouterr().err == "kortom: --url: url must begin with http:// or https://\n"
+    assert capsys.readouterr().err == "kortom: --url: url must begin with http:// or https:// and name a host\n"
