@@ -70,4 +70,5 @@ def test_a_model_s_tools(server: "Client") -> None:
 
 def test_an_address_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mcp", "--url", "localhost"]) == 1
-    assert capsys.readouterr().err == "kortom: --url: url must begin with http:// or https:// and name a host\n"
+    error = capsys.readouterr().err
+    assert error == "kortom: --url: url must begin with http:// or https:// and name a host\n"
