@@ -37,11 +37,11 @@ from service.serving.workers import Workers
 from service.settings import Settings
 from service.summarization.decoding import Decoding as SummaryDecoding
 from service.summarization.extractive import ExtractiveSummarizer
-from service.summarization.generator import Generator
+from service.summarization.generator import GenerationEngine
 from service.summarization.summarizer import Summarizer
 from service.translation.decoding import Decoding
 from service.translation.glossary import load_glossary
-from service.translation.translator import Translator
+from service.translation.translator import TranslationEngine, Translator
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ CLOSE_SECONDS = 2.0
 def create_app(
     settings: Settings,
     *,
-    translator: Translator | None = None,
+    translator: TranslationEngine | None = None,
     summarizer: Summarizer | None = None,
 ) -> FastAPI:
     """The service over one profile, its models verified, loaded and warm.
@@ -166,7 +166,7 @@ def load_pipeline(
     settings: Settings,
     *,
     metrics: Metrics | None = None,
-    translator: Translator | None = None,
+    translator: TranslationEngine | None = None,
     summarizer: Summarizer | None = None,
 ) -> Loaded:
     """The settings' profile, its models verified, loaded and warm.
@@ -242,7 +242,7 @@ class _Loader:
         self._store.verify(card.name, self._settings.engine)
         return self._store.manifest(card.name).commit
 
-    def translator(self, card: ModelCard, engine: Translator | None = None) -> Translator:
+    def translator(self, card: ModelCard, engine: TranslationEngine | None = None) -> Translator:
         """The card's model, or ``engine`` in its place, shared by all callers."""
         with self._measured(card):
             if engine is None:
@@ -301,7 +301,7 @@ class _Loader:
             raise StartupError(f"model {card.name} can't be loaded: {one_line(exc)}") from exc
         self._metrics.model_load.labels(model=card.name).set(time.monotonic() - start)
 
-    def _load_translator(self, card: ModelCard) -> Translator:
+    def _load_translator(self, card: ModelCard) -> TranslationEngine:
         settings, directory = self._settings, self._store.path(card.name)
         decoding = Decoding(
             beam_size=settings.beam_size or card.decoding.beam_size,
@@ -320,7 +320,7 @@ class _Loader:
 
         return CTranslate2Translator(directory, decoding, prefix=card.prefix, **self._placement())
 
-    def _load_generator(self, card: ModelCard) -> Generator:
+    def _load_generator(self, card: ModelCard) -> GenerationEngine:
         """The summarization model; its beam is the card's, whatever the translator's is."""
         directory = self._store.path(card.name)
         decoding = SummaryDecoding(

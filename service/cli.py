@@ -204,7 +204,7 @@ def _translate(options: argparse.Namespace) -> int:
     from service.api import answers
     from service.app import load_pipeline
     from service.markdown import side_by_side
-    from service.serving.work import Timings
+    from service.serving.work import Work, working_on
 
     settings = _settings(options)
     if options.format != "auto" and Path(options.file).suffix.lower() in DOCUMENT_SUFFIXES:
@@ -215,7 +215,8 @@ def _translate(options: argparse.Namespace) -> int:
         raise InvalidRequest("the article holds no visible text", code="text_empty")
     loaded = load_pipeline(settings)
     start = time.perf_counter()
-    with tqdm(unit="sentence", leave=False, delay=2, disable=None) as bar:
+    work = Work()
+    with working_on(work), tqdm(unit="sentence", leave=False, delay=2, disable=None) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
@@ -235,7 +236,7 @@ def _translate(options: argparse.Namespace) -> int:
         request_id=uuid.uuid4().hex,
         models=loaded.models,
         alignment=True,
-        timings=Timings(),
+        timings=work.timings,
         total_seconds=time.perf_counter() - start,
     )
     if options.json:

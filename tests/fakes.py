@@ -1,7 +1,9 @@
-"""Fake translation engines: what they return is made up on demand, never a translation."""
+"""Fake engines: what they return is made up on demand, never a translation or a summary."""
 
 from collections.abc import Callable, Sequence
 
+from service.errors import InferenceError
+from service.summarization.generator import Generated
 from service.translation.translator import Translation
 
 
@@ -63,3 +65,45 @@ class FakeTranslator:
             )
             for sentence in sentences
         ]
+
+
+class FakeGenerator:
+    """Writes what ``write(source)`` says, counts a word as a token, remembers what it was asked.
+
+    As the protocol promises, a source that does not fit is an error.
+    """
+
+    engine = "fake/words"
+
+    def __init__(
+        self, write: Callable[[str], str], *, max_source_tokens: int = 1024, cut_off: bool = False
+    ) -> None:
+        self.max_source_tokens = max_source_tokens
+        self.calls: list[tuple[list[str], int, int]] = []
+        self._write = write
+        self._cut_off = cut_off
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split()) + 2
+
+    def generate(
+        self, sources: Sequence[str], *, min_tokens: int, max_tokens: int
+    ) -> list[Generated]:
+        self.calls.append((list(sources), min_tokens, max_tokens))
+        if any(self.count_tokens(source) > self.max_source_tokens for source in sources):
+            raise InferenceError("a source does not fit")
+        return [
+            Generated(
+                text := self._write(source),
+                -0.5,
+                self.count_tokens(source),
+                len(text.split()),
+                self._cut_off,
+            )
+            for source in sources
+        ]
+
+    @property
+    def sources(self) -> list[str]:
+        """The sources of all calls, in order."""
+        return [source for sources, _, _ in self.calls for source in sources]

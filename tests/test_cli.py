@@ -60,6 +60,7 @@ def test_standard_input_is_translated_to_the_answer_of_the_api(
     assert [warning["code"] for warning in answer["warnings"]] == ["demo_model"]
     assert answer["usage"]["sentences"] == 20
     assert len(answer["summary"]["bullets"]) == 3
+    assert 0 < answer["timing_ms"]["inference"] <= answer["timing_ms"]["total"]
 
 
 def test_markdown_shows_dutch_and_english_side_by_side(environment: dict[str, str]) -> None:

@@ -15,12 +15,13 @@ from service.settings import ENVIRONMENT_PREFIX, Settings
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-BASE = {"errors", "settings"}
+BASE = {"errors", "settings", "machine"}
 TEXT = {"article"}
 WORK = {"translation", "summarization", "models"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": {"errors"},
+    "machine": set(),
     "logs": set(),
     "tracing": set(),
     "article": BASE,
@@ -92,7 +93,7 @@ def error_codes() -> set[str]:
         and issubclass(cls, errors.ServiceError)
         and not issubclass(cls, errors.StartupError)
     }
-    for path in (ROOT / "service" / "api").glob("*.py"):
+    for path in (ROOT / "service" / "api").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         codes |= set(re.findall(r'\bcode="([a-z_]+)"', text))
         codes |= set(re.findall(r'PydanticCustomError\(\s*"([a-z_]+)"', text))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from fakes import FakeTranslator
+from fakes import FakeGenerator, FakeTranslator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +14,6 @@ from service.errors import InferenceError
 from service.pipeline import ArticlePipeline
 from service.summarization.abstractive import AbstractiveSummarizer
 from service.summarization.extractive import ExtractiveSummarizer
-from service.summarization.generator import Generated
 from service.summarization.summarizer import SummaryOptions
 from service.translation.translator import Translation
 
@@ -161,31 +160,6 @@ def test_each_of_several_texts_says_that_it_is_not_dutch() -> None:
     assert documents[0].target.text == english
 
 
-class Writer:
-    """A model that writes the same summary of everything."""
-
-    engine = "fake"
-    max_source_tokens = 1_000
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def count_tokens(self, text: str) -> int:
-        return len(text.split()) + 2
-
-    def generate(
-        self,
-        sources: Sequence[str],
-        *,
-        min_tokens: int,  # noqa: ARG002 - the protocol's
-        max_tokens: int,  # noqa: ARG002
-    ) -> list[Generated]:
-        return [
-            Generated(self._text, -0.5, self.count_tokens(source), 20, reached_limit=False)
-            for source in sources
-        ]
-
-
 ENGLISH = (
     "The council of Ede agreed to a new bridge over the canal on Tuesday night. The old bridge "
     "from 1931 has been closed to lorries since a barge hit it. Mayor Hanna Vermeer called the "
@@ -210,7 +184,7 @@ def test_a_summary_is_called_abstractive_only_if_a_model_wrote_some_of_it(
     """Sentences of the article stay that when they are shortened."""
     made = ArticlePipeline(
         marking(),
-        AbstractiveSummarizer(Writer(written), min_length=56, max_length=142),
+        AbstractiveSummarizer(FakeGenerator(lambda _: written), min_length=56, max_length=142),
         IDENTIFIER,
     ).summarize(
         ENGLISH, source_language="en", options=SummaryOptions(bullets=3, max_words=max_words)

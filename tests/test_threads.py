@@ -1,49 +1,11 @@
 """How many threads a process takes, and whose."""
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-from service.settings import parallel_batches, usable_cores
-
-CORES = len(os.sched_getaffinity(0))
-
-
-@pytest.mark.parametrize(
-    ("files", "cores"),
-    [
-        ({}, CORES),
-        ({"cpu.max": "max 100000"}, CORES),
-        ({"a/b/cpu.max": "100000 100000"}, 1),
-        ({"a/cpu.max": "50000 100000", "a/b/cpu.max": "max 100000"}, 1),
-        ({"cpu.max": "190000 100000"}, 1),
-        ({"a/cpu.max": "100000000 100000"}, CORES),
-        ({"a/cpu.max": "what is this"}, CORES),
-    ],
-    ids=["no groups", "no quota", "one", "half, around", "1.9, at the top", "many", "odd"],
-)
-def test_a_quota_of_the_control_group_counts(
-    tmp_path: Path, files: dict[str, str], cores: int
-) -> None:
-    own = tmp_path / "own"
-    own.write_text("0::/a/b\n")
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(f"{content}\n")
-    assert usable_cores(own, tmp_path) == cores
-
-
-def test_every_core_has_a_batch_of_its_own_unless_told_otherwise() -> None:
-    cores = usable_cores()
-    assert parallel_batches(None, 1, "cpu") == cores
-    assert parallel_batches(None, cores, "cpu") == 1
-    assert parallel_batches(None, 1_000, "cpu") == 1
-    assert parallel_batches(None, 1, "cuda") == 1
-    assert parallel_batches(7, 1, "cuda") == 7
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux lists its libraries")

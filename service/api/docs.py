@@ -15,8 +15,7 @@ def install(app: FastAPI) -> None:
 
     FastAPI's own page loads it from a public network, which a closed one can't reach.
     """
-    # FastAPI documents this assignment as the way to extend the description.
-    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
+    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]  # as FastAPI documents it
     app.mount("/docs/static", StaticFiles(packages=[("fastapi_swagger", "resources")]))
 
     # Relative addresses hold behind a proxy's path prefix too.

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from service.api import schemas, stream
 from service.api.body import disconnected, parse_json
-from service.api.dialects.fields import MULTIPART, read_fields
+from service.api.fields import MULTIPART, read_fields
 from service.api.schemas import problem_responses
 from service.article.files import read_document
 from service.errors import InvalidRequest, StartupError, UnsupportedMediaType
@@ -80,7 +80,7 @@ def add_route(router: APIRouter, workers: Workers, translate_article: TranslateA
         # The sender knows the name; errors say only what kind of file it is.
         name = f"document{PurePath(file.name).suffix.lower()[:10]}"
         try:
-            text, format = await workers.run(
+            (text, format), _ = await workers.run(
                 lambda _work: read_document(name, file.data),
                 characters=0,
                 disconnected=disconnected(request),

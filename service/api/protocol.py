@@ -46,8 +46,11 @@ class ProblemProtocol(H11Protocol):
         self._reader_timer: asyncio.TimerHandle | None = None
         self._unread_bytes = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """See asyncio; uvicorn narrows the type in the same way."""
+    def connection_made(
+        self,
+        transport: asyncio.Transport,  # type: ignore[override]  # as uvicorn narrows it
+    ) -> None:
+        """See asyncio."""
         super().connection_made(transport)
         self._bound_head()
 

@@ -19,7 +19,7 @@ from service.article.warnings import ArticleWarning
 from service.errors import ContentTooLarge, InvalidRequest, Overloaded
 from service.pipeline import MAX_MARKS, ArticlePipeline, Listener
 from service.serving.health import Health
-from service.serving.work import Timings, Work
+from service.serving.work import Work
 from service.serving.workers import Workers
 from service.settings import Settings
 from service.summarization.summarizer import SummaryOptions
@@ -64,19 +64,16 @@ def create_router(
 
         async def answer(listener: Listener | None) -> schemas.ArticleAnswer:
             translated, timings = await workers.run(
-                lambda work: (
-                    pipeline.translate_article(
-                        text,
-                        format=format,
-                        main_text=article.main_text,
-                        title=article.title,
-                        source_language=article.source_language,
-                        glossary=Glossary.of(article.glossary),
-                        summary=_options(article.summary) if article.summary else None,
-                        checkpoint=work.checkpoint,
-                        listener=listener,
-                    ),
-                    work.timings,
+                lambda work: pipeline.translate_article(
+                    text,
+                    format=format,
+                    main_text=article.main_text,
+                    title=article.title,
+                    source_language=article.source_language,
+                    glossary=Glossary.of(article.glossary),
+                    summary=_options(article.summary) if article.summary else None,
+                    checkpoint=work.checkpoint,
+                    listener=listener,
                 ),
                 characters=len(text) + len(article.title or ""),
                 kind=("article", article.summary and article.summary.method),
@@ -114,9 +111,7 @@ def create_router(
             )
         start = time.perf_counter()
 
-        def run(
-            work: Work,
-        ) -> tuple[list[TranslatedDocument], Sequence[ArticleWarning], Timings, float]:
+        def run(work: Work) -> tuple[list[TranslatedDocument], Sequence[ArticleWarning], float]:
             begun = time.perf_counter()
             documents, warnings = pipeline.translate_texts(
                 batch.texts,
@@ -124,9 +119,9 @@ def create_router(
                 glossary=Glossary.of(batch.glossary),
                 checkpoint=work.checkpoint,
             )
-            return documents, warnings, work.timings, time.perf_counter() - begun
+            return documents, warnings, time.perf_counter() - begun
 
-        documents, warnings, timings, seconds = await workers.run(
+        (documents, warnings, seconds), timings = await workers.run(
             run,
             characters=sum(map(len, batch.texts)),
             kind="texts",
@@ -152,16 +147,11 @@ def create_router(
         """Sum up an English or Dutch text in bullets that name their source sentences."""
         start = time.perf_counter()
         summary, timings = await workers.run(
-            lambda work: (
-                pipeline.summarize(
-                    text.text,
-                    source_language=None
-                    if text.source_language == "auto"
-                    else text.source_language,
-                    options=_options(text),
-                    checkpoint=work.checkpoint,
-                ),
-                work.timings,
+            lambda work: pipeline.summarize(
+                text.text,
+                source_language=None if text.source_language == "auto" else text.source_language,
+                options=_options(text),
+                checkpoint=work.checkpoint,
             ),
             characters=len(text.text),
             kind=("summary", text.method, text.source_language),

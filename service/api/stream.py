@@ -115,7 +115,6 @@ class ArticleStream(EventSourceResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI. What fails goes on up when its event is sent, to be logged like any failure."""
-
         try:
             async with aclosing(self._events):  # also where a client leaves while it is sent to
                 await super().__call__(scope, receive, send)

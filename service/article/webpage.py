@@ -119,9 +119,8 @@ def main_text(html: str) -> Page | None:
             include_tables=True,
             deduplicate=False,
         )
-    # A library that guesses at other people's HTML fails in ways of its own (AttributeError,
-    # RecursionError, lxml's errors): then it has found no article.
-    except Exception:
+    except Exception:  # a library that guesses at other people's HTML fails in ways of its own
+        # (AttributeError, RecursionError, lxml's errors): then it has found no article.
         return None
     if found is None or _size(found.body) < max(1, _MIN_SHARE * _prose(tree)):
         return None

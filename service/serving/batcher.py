@@ -103,7 +103,13 @@ class Batcher(Generic[Source, Result]):
         self._max_batch_tokens = max_batch_tokens
         self._canary = canary
         self._timeout_seconds = timeout_seconds
-        self._metrics = metrics
+        self._queue_wait = metrics.queue_wait.labels(model=model)
+        self._queue_depth = metrics.queue_depth.labels(model=model)
+        self._queue_tokens = metrics.queue_tokens.labels(model=model)
+        self._batch_sentences = metrics.batch_sentences.labels(model=model)
+        self._batch_tokens = metrics.batch_tokens.labels(model=model)
+        self._inference = metrics.inference.labels(model=model)
+        self._engine_failures = metrics.engine_failures.labels(model=model)
         self._changed = threading.Condition()
         # All of these are read and written with _changed held.
         self._callers: OrderedDict[_Caller[Source, Result], None] = OrderedDict()  # with a queue
@@ -146,7 +152,7 @@ class Batcher(Generic[Source, Result]):
             self._leave(caller, tasks)
         started = min((task.started or entered for task in tasks), default=entered)
         waited = max(0.0, started - entered)
-        self._metrics.queue_wait.labels(model=self._model).observe(waited)
+        self._queue_wait.observe(waited)
         work.timings.queue += waited
         now = time.monotonic()
         work.timings.inference += now - entered - waited
@@ -242,14 +248,10 @@ class Batcher(Generic[Source, Result]):
             for task in dict.fromkeys(tasks):
                 task.callers.discard(caller)
                 if task.started is None and not task.callers:
-                    self._drop(task)
+                    del self._tasks[task.item.lane, task.item.source]
+                    self._queued_items -= 1
+                    self._queued_tokens -= task.item.tokens
             self._show_queue()
-
-    def _drop(self, task: _Task[Source, Result]) -> None:
-        """Take a task out of the count of the queue, as nobody wants it."""
-        del self._tasks[task.item.lane, task.item.source]
-        self._queued_items -= 1
-        self._queued_tokens -= task.item.tokens
 
     @staticmethod
     def _result(task: _Task[Source, Result]) -> Result:
@@ -292,8 +294,7 @@ class Batcher(Generic[Source, Result]):
 
     def _is_worth_it(self) -> bool:
         """Whether a batch of what is in the queue is about as large as batches get."""
-        self._recent_callers = max(self._recent_callers, self._open_calls)
-        share = math.ceil(self._recent_callers / len(self._threads))
+        share = math.ceil(max(self._recent_callers, self._open_calls) / len(self._threads))
         return len(self._callers) >= share or self._queued_tokens >= self._max_batch_tokens
 
     def _take(self) -> list[_Task[Source, Result]]:
@@ -305,7 +306,7 @@ class Batcher(Generic[Source, Result]):
         budget = min(self._max_batch_tokens, share)
         lane = next(iter(next(iter(self._callers)).queued))
         turns = deque(caller for caller in self._callers if lane in caller.queued)
-        self._recent_callers *= RECENT_SHARE
+        self._recent_callers = RECENT_SHARE * max(self._recent_callers, self._open_calls)
         batch: list[_Task[Source, Result]] = []
         served = dict.fromkeys(turns, False)
         while turns:
@@ -324,10 +325,8 @@ class Batcher(Generic[Source, Result]):
             if was_served and caller in self._callers:
                 self._callers.move_to_end(caller)
         self._show_queue()
-        self._metrics.batch_sentences.labels(model=self._model).observe(len(batch))
-        self._metrics.batch_tokens.labels(model=self._model).observe(
-            sum(task.item.tokens for task in batch)
-        )
+        self._batch_sentences.observe(len(batch))
+        self._batch_tokens.observe(sum(task.item.tokens for task in batch))
         return batch
 
     def _start(self, task: _Task[Source, Result]) -> None:
@@ -349,7 +348,7 @@ class Batcher(Generic[Source, Result]):
         try:
             outcomes = self._call(batch[0].item.lane, [task.item.source for task in batch])
         except InferenceError as exc:
-            self._metrics.engine_failures.labels(model=self._model).inc()
+            self._engine_failures.inc()
             reason = type(exc.__cause__ or exc).__name__
             logger.error(  # noqa: TRY400 - a stack's last line may hold what the engine was given
                 "engine of %s failed on %d items: %s", self._model, len(batch), reason
@@ -392,7 +391,7 @@ class Batcher(Generic[Source, Result]):
         with self._changed:
             self._running[thread] = time.monotonic()
         try:
-            with self._metrics.inference.labels(model=self._model).time():
+            with self._inference.time():
                 results = self._engine(lane, sources)
         except InferenceError:
             raise
@@ -414,8 +413,8 @@ class Batcher(Generic[Source, Result]):
         return True
 
     def _show_queue(self) -> None:
-        self._metrics.queue_depth.labels(model=self._model).set(self._queued_items)
-        self._metrics.queue_tokens.labels(model=self._model).set(self._queued_tokens)
+        self._queue_depth.set(self._queued_items)
+        self._queue_tokens.set(self._queued_tokens)
 
 
 def _out_of_memory(error: InferenceError) -> bool:

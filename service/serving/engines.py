@@ -8,9 +8,9 @@ from service import tracing
 from service.serving.batcher import Batcher, Item
 from service.serving.metrics import Metrics
 from service.serving.work import current_work
-from service.summarization.generator import Generated, Generator
+from service.summarization.generator import Generated, GenerationEngine
 from service.translation.decoding import length_class
-from service.translation.translator import Translation, Translator
+from service.translation.translator import Translation, TranslationEngine
 
 CANARY = "Dit is een zin."
 """A sentence that every translation engine in order translates."""
@@ -22,7 +22,7 @@ class BatchedTranslator:
     """A ``Translator`` whose callers share batches; thread-safe.
 
     Args:
-        translator: the engine.
+        engine: translates the batches.
         model: its name, for metrics.
         timeout_seconds: an engine that takes longer for one batch hangs.
         metrics: where batches and waits are counted.
@@ -30,35 +30,28 @@ class BatchedTranslator:
 
     def __init__(
         self,
-        translator: Translator,
+        engine: TranslationEngine,
         model: str,
         *,
         timeout_seconds: float,
         metrics: Metrics,
     ) -> None:
-        self._translator = translator
-        self.engine = translator.engine
-        self.inter_threads = translator.inter_threads
-        self.length_step = translator.length_step
-        self.max_batch_tokens = translator.max_batch_tokens
+        self.engine = engine.engine
+        self._engine = engine
         self._tokenization = metrics.tokenization.labels(model=model)
         self.batcher: Batcher[str, Translation] = Batcher(
             model,
             self._run,
-            threads=translator.inter_threads,
-            max_batch_tokens=translator.max_batch_tokens,
+            threads=engine.inter_threads,
+            max_batch_tokens=engine.max_batch_tokens,
             canary=self._items([CANARY], careful=False)[0],
             timeout_seconds=timeout_seconds,
             metrics=metrics,
         )
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """See ``Translator.count_tokens``."""
-        return self._translator.count_tokens(texts)
-
     def fits(self, text: str) -> bool:
         """See ``Translator.fits``."""
-        return self._translator.fits(text)
+        return self._engine.fits(text)
 
     def translate(self, sentences: Sequence[str], *, careful: bool = False) -> list[Translation]:
         """See ``Translator.translate``; also raises what the current work's checkpoint raises."""
@@ -72,7 +65,10 @@ class BatchedTranslator:
 
     def _items(self, sentences: Sequence[str], *, careful: bool) -> list[Item[str]]:
         """Sentences of a like length share a batch, in which each takes as much as the longest."""
-        lengths = [length_class(n, self.length_step) for n in self.count_tokens(sentences)]
+        lengths = [
+            length_class(tokens, self._engine.length_step)
+            for tokens in self._engine.count_tokens(sentences)
+        ]
         return [
             Item(sentence, (careful, length), length)
             for sentence, length in zip(sentences, lengths, strict=True)
@@ -80,7 +76,7 @@ class BatchedTranslator:
 
     def _run(self, lane: Hashable, sentences: Sequence[str]) -> list[Translation]:
         careful, _length = cast(tuple[bool, int], lane)
-        return self._translator.translate(sentences, careful=careful)
+        return self._engine.translate(sentences, careful=careful)
 
 
 class BatchedGenerator:
@@ -89,7 +85,7 @@ class BatchedGenerator:
     Every source is a batch of its own, as in the engines: a summary does not depend on its company.
 
     Args:
-        generator: the engine.
+        engine: writes the summaries.
         model: its name, for metrics.
         timeout_seconds: an engine that takes longer for one source hangs.
         metrics: where batches and waits are counted.
@@ -97,20 +93,19 @@ class BatchedGenerator:
 
     def __init__(
         self,
-        generator: Generator,
+        engine: GenerationEngine,
         model: str,
         *,
         timeout_seconds: float,
         metrics: Metrics,
     ) -> None:
-        self._generator = generator
-        self.engine = generator.engine
-        self.inter_threads = generator.inter_threads
-        self.max_source_tokens = generator.max_source_tokens
+        self.engine = engine.engine
+        self.max_source_tokens = engine.max_source_tokens
+        self._engine = engine
         self.batcher: Batcher[str, Generated] = Batcher(
             model,
             self._run,
-            threads=generator.inter_threads,
+            threads=engine.inter_threads,
             max_batch_tokens=1,
             canary=Item(SUMMARY_CANARY, (1, SUMMARY_CANARY_TOKENS), 1),
             timeout_seconds=timeout_seconds,
@@ -119,7 +114,7 @@ class BatchedGenerator:
 
     def count_tokens(self, text: str) -> int:
         """See ``Generator.count_tokens``."""
-        return self._generator.count_tokens(text)
+        return self._engine.count_tokens(text)
 
     def generate(
         self, sources: Sequence[str], *, min_tokens: int, max_tokens: int
@@ -129,4 +124,4 @@ class BatchedGenerator:
 
     def _run(self, lane: Hashable, sources: Sequence[str]) -> list[Generated]:
         min_tokens, max_tokens = cast(tuple[int, int], lane)
-        return self._generator.generate(sources, min_tokens=min_tokens, max_tokens=max_tokens)
+        return self._engine.generate(sources, min_tokens=min_tokens, max_tokens=max_tokens)

@@ -9,7 +9,7 @@ class Engine(Protocol):
 
     @property
     def dead(self) -> str | None:
-        """Why the engine will answer nothing any more; ``None`` while it works.
+        """Why the engine does not work as it should; ``None`` while it does. It may recover.
 
         The reason is one line that anybody may read: no article text, no path, no trace.
         """

@@ -4,9 +4,7 @@ Names are base units and bounded labels: a model's card name, a route's template
 of this project. Nothing that a client chooses becomes a label, and nothing identifies a client.
 """
 
-import math
 import platform
-from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -20,7 +18,7 @@ from prometheus_client import (
 
 from service import __version__
 from service.article.warnings import WarningCode
-from service.settings import CGROUPS, OWN_CGROUP, control_group_files
+from service.machine import memory_limit_bytes
 
 REQUEST_BUCKETS = (
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0,
@@ -150,17 +148,3 @@ class Metrics:
             self.rejected.labels(reason)
         for code in WarningCode:
             self.warnings.labels(code.value)
-
-
-def memory_limit_bytes(own_cgroup: Path = OWN_CGROUP, cgroups: Path = CGROUPS) -> float:
-    """The least memory limit of this process's control group and those around it.
-
-    Args:
-        own_cgroup: see ``settings.control_group_files``.
-        cgroups: see there.
-
-    Returns:
-        Bytes; infinity where nothing limits them or no control group tells.
-    """
-    said = control_group_files("memory.max", own_cgroup, cgroups)
-    return min((float(limit) for limit in said if limit != "max"), default=math.inf)

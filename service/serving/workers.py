@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from service.errors import ClientGone, DeadlineExceeded, Overloaded
 from service.serving.admission import Admission
 from service.serving.metrics import Metrics
-from service.serving.work import Work, working_on
+from service.serving.work import Timings, Work, working_on
 
 Result = TypeVar("Result")
 
@@ -50,7 +50,7 @@ class Workers:
         key: Hashable | None = None,
         disconnected: Callable[[], Awaitable[None]],
         deadline_seconds: float | None = None,
-    ) -> Result:
+    ) -> tuple[Result, Timings]:
         """Run ``function`` on a thread of its own, or refuse at once.
 
         Args:
@@ -60,6 +60,9 @@ class Workers:
             key: requests with the same key at the same time share one run; ``None`` for none.
             disconnected: returns when the caller has closed the connection.
             deadline_seconds: time until the result is worth nothing; ``None`` for no limit.
+
+        Returns:
+            What ``function`` returned, and where the time of its run went, shared or not.
 
         Raises:
             Overloaded: see :meth:`Admission.place`.
@@ -73,7 +76,7 @@ class Workers:
             else:
                 flight = self._start(function, key, deadline_seconds)
             result: Result = await self._wait(flight, disconnected, deadline_seconds)
-            return result
+            return result, flight.work.timings
 
     def shutdown(self) -> None:
         """End the work that is left and wait for its threads; nothing may be submitted any more."""

@@ -10,7 +10,7 @@ from transformers import BartForConditionalGeneration, GenerationConfig
 from transformers.utils.logging import disable_progress_bar
 
 from service.errors import InferenceError
-from service.settings import parallel_batches
+from service.machine import parallel_batches
 from service.summarization.decoding import Decoding
 from service.summarization.generator import Generated
 from service.summarization.tokenizer import END, PADDING, START, UNKNOWN, BartTokenizer
@@ -18,7 +18,7 @@ from service.translation.marian import torch_placement
 
 
 class TorchGenerator:
-    """A BART checkpoint through transformers (implements ``Generator``).
+    """A BART checkpoint through transformers (implements ``GenerationEngine``).
 
     float32 on CPU, float16 on CUDA.
 
@@ -26,7 +26,7 @@ class TorchGenerator:
         directory: an installed model; ``hub/`` holds the safetensors checkpoint.
         decoding: limits and search.
         device: ``cpu``, ``cuda`` or ``auto``.
-        inter_threads: sources in parallel; ``None`` to choose (``settings.parallel_batches``).
+        inter_threads: sources in parallel; ``None`` to choose (``machine.parallel_batches``).
         intra_threads: threads for one source; torch has one number for the whole process.
 
     Raises:

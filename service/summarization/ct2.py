@@ -11,7 +11,7 @@ from service.translation.ct2 import load_ctranslate2
 
 
 class CTranslate2Generator:
-    """A converted BART checkpoint in CTranslate2 (implements ``Generator``).
+    """A converted BART checkpoint in CTranslate2 (implements ``GenerationEngine``).
 
     Sources are batches of one: padding moves the rounding of int8, and a summary would depend on
     its company. For an article of several sections that is 1.3 times the time (four sources of
@@ -21,7 +21,7 @@ class CTranslate2Generator:
         directory: an installed model: ``hub/`` with the tokenizer, ``ctranslate2/`` with weights.
         decoding: limits and search.
         device: ``cpu``, ``cuda`` or ``auto``.
-        inter_threads: sources in parallel; ``None`` to choose (``settings.parallel_batches``).
+        inter_threads: sources in parallel; ``None`` to choose (``machine.parallel_batches``).
         intra_threads: threads for one source.
         compute_type: arithmetic; ``None`` takes int8 on CPU and float16 on CUDA.
 

@@ -1,4 +1,4 @@
-"""The Generator protocol: what every engine of a summarization model promises."""
+"""What writes summaries, and what every engine of a summarization model promises on top."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,12 +25,10 @@ class Generated:
 
 
 class Generator(Protocol):
-    """Writes summaries of English texts; thread-safe; holds one copy of one model."""
+    """Writes summaries of English texts; thread-safe."""
 
     engine: str
     """Engine and arithmetic, for example ``ctranslate2/int8``."""
-    inter_threads: int
-    """Sources that it works on at the same time."""
     max_source_tokens: int
     """Longest source, special tokens included."""
 
@@ -50,3 +48,10 @@ class Generator(Protocol):
         Raises:
             InferenceError: the engine failed, or a source does not fit; nothing is ever cut.
         """
+
+
+class GenerationEngine(Generator, Protocol):
+    """Holds one copy of one model."""
+
+    inter_threads: int
+    """Sources that it works on at the same time."""

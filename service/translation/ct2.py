@@ -14,7 +14,7 @@ os.environ.setdefault("CT2_USE_MKL", "0")
 import ctranslate2
 
 from service.errors import InferenceError, StartupError
-from service.settings import parallel_batches
+from service.machine import parallel_batches
 from service.translation.decoding import CAREFUL_NGRAM, LENGTH_STEP, Decoding, length_class
 from service.translation.tokenizer import SentencePieceTokenizer
 from service.translation.translator import Translation
@@ -48,7 +48,7 @@ def load_ctranslate2(
         weights: the directory of the converted model.
         device: ``cpu``, ``cuda`` or ``auto``.
         compute_type: arithmetic; ``None`` takes int8 on CPU and float16 on CUDA.
-        inter_threads: batches in parallel; ``None`` to choose (``settings.parallel_batches``).
+        inter_threads: batches in parallel; ``None`` to choose (``machine.parallel_batches``).
         intra_threads: threads inside a batch.
 
     Raises:
@@ -71,14 +71,14 @@ def load_ctranslate2(
 
 
 class CTranslate2Translator:
-    """A converted Marian checkpoint in CTranslate2 (implements ``Translator``).
+    """A converted Marian checkpoint in CTranslate2 (implements ``TranslationEngine``).
 
     Args:
         directory: an installed model: ``hub/`` with the tokenizer, ``ctranslate2/`` with weights.
         decoding: limits and beam size.
         prefix: tokens before every sentence.
         device: ``cpu``, ``cuda`` or ``auto``.
-        inter_threads: batches in parallel; ``None`` to choose (``settings.parallel_batches``).
+        inter_threads: batches in parallel; ``None`` to choose (``machine.parallel_batches``).
         intra_threads: threads inside a batch.
         compute_type: arithmetic; ``None`` takes int8 on CPU and float16 on CUDA.
 
@@ -115,7 +115,7 @@ class CTranslate2Translator:
         self.length_step = 1 if exact else LENGTH_STEP
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """See ``Translator.count_tokens``."""
+        """See ``TranslationEngine.count_tokens``."""
         return list(map(len, self._tokenizer.encode(texts)))
 
     def fits(self, text: str) -> bool:

@@ -7,7 +7,7 @@ from service.errors import InferenceError
 
 LENGTH_STEP = 16
 """Sources whose lengths differ less than this, counted from multiples of it, share a limit; where
-the processor's arithmetic allows it they share batches, too (``Translator.length_step``)."""
+the processor's arithmetic allows it they share batches, too (``TranslationEngine.length_step``)."""
 
 CAREFUL_NGRAM = 4
 """Tokens in a row that careful decoding writes once in a sentence. Of the English sentences of
@@ -62,7 +62,7 @@ class Decoding:
 
         Args:
             sources: tokens of each source.
-            length_step: see ``Translator.length_step``.
+            length_step: see ``TranslationEngine.length_step``.
 
         Raises:
             InferenceError: a source is longer than the model's input.

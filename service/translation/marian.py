@@ -11,7 +11,7 @@ from transformers import GenerationConfig, MarianMTModel
 from transformers.utils.logging import disable_progress_bar
 
 from service.errors import InferenceError, StartupError
-from service.settings import parallel_batches
+from service.machine import parallel_batches
 from service.translation.decoding import CAREFUL_NGRAM, LENGTH_STEP, Decoding
 from service.translation.tokenizer import END, PADDING, UNKNOWN, SentencePieceTokenizer
 from service.translation.translator import Translation
@@ -42,7 +42,7 @@ def torch_placement(device: str) -> tuple[torch.device, torch.dtype, str]:
 
 
 class TorchTranslator:
-    """A Marian checkpoint through transformers (implements ``Translator``).
+    """A Marian checkpoint through transformers (implements ``TranslationEngine``).
 
     float32 on CPU, float16 on CUDA.
 
@@ -51,7 +51,7 @@ class TorchTranslator:
         decoding: limits and beam size.
         prefix: tokens before every sentence.
         device: ``cpu``, ``cuda`` or ``auto``.
-        inter_threads: batches in parallel; ``None`` to choose (``settings.parallel_batches``).
+        inter_threads: batches in parallel; ``None`` to choose (``machine.parallel_batches``).
         intra_threads: threads inside a batch; torch has one number for the whole process.
 
     Raises:
@@ -106,7 +106,7 @@ class TorchTranslator:
         self._model.final_logits_bias.masked_fill_(forbidden, float("-inf"))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """See ``Translator.count_tokens``."""
+        """See ``TranslationEngine.count_tokens``."""
         return list(map(len, self._tokenizer.encode(texts)))
 
     def fits(self, text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The Translator protocol: what every translation engine promises."""
+"""What translates sentences, and what every translation engine promises on top."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,16 +29,10 @@ class Translation:
 
 
 class Translator(Protocol):
-    """Translates sentences; thread-safe; holds one copy of one model."""
+    """Translates sentences; thread-safe."""
 
     engine: str
     """Engine and arithmetic, for example ``ctranslate2/int8``."""
-    inter_threads: int
-    """Batches that it works on at the same time."""
-    length_step: int
-    """Sentences share a batch only where ``tokens // length_step`` is the same."""
-    max_batch_tokens: int
-    """Padded source tokens that go through the model together; more sentences take turns."""
 
     def translate(self, sentences: Sequence[str], *, careful: bool = False) -> list[Translation]:
         """One translation per sentence, in the same order; an empty list gives an empty list.
@@ -55,8 +49,19 @@ class Translator(Protocol):
             InferenceError: the engine failed, or a sentence does not fit.
         """
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text as a source, prefix and ``</s>`` included."""
-
     def fits(self, text: str) -> bool:
         """Whether the model takes ``text`` whole, prefix and ``</s>`` included."""
+
+
+class TranslationEngine(Translator, Protocol):
+    """Holds one copy of one model, and says how its callers may share batches."""
+
+    inter_threads: int
+    """Batches that it works on at the same time."""
+    length_step: int
+    """Sentences share a batch only where ``tokens // length_step`` is the same."""
+    max_batch_tokens: int
+    """Padded source tokens that go through the model together; more sentences take turns."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as a source, prefix and ``</s>`` included."""

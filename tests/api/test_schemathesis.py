@@ -2,19 +2,18 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes import FakeTranslator
+from fakes import FakeGenerator, FakeTranslator
 from fastapi import FastAPI
 
 from service.app import create_app
 from service.settings import Settings
 from service.summarization.abstractive import AbstractiveSummarizer
-from service.summarization.generator import Generated
 
 if TYPE_CHECKING:
     from loopback import Client
@@ -34,37 +33,16 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "4xx"]
 """
 
 
-class FakeGenerator:
-    """Writes the first words of what it reads."""
-
-    engine = "fake"
-    max_source_tokens = 1_000
-
-    def count_tokens(self, text: str) -> int:
-        return len(text.split()) + 2
-
-    def generate(
-        self,
-        sources: Sequence[str],
-        *,
-        min_tokens: int,  # noqa: ARG002 - the protocol's
-        max_tokens: int,  # noqa: ARG002
-    ) -> list[Generated]:
-        return [
-            Generated(source[:60], -0.5, self.count_tokens(source), 9, reached_limit=False)
-            for source in sources
-        ]
-
-
 @pytest.fixture(scope="module")
 def whole_server(
     settings: Settings, start_server: Callable[[FastAPI], AbstractContextManager["Client"]]
 ) -> Iterator["Client"]:
     """A server of every method of summarization."""
+    generator = FakeGenerator(lambda source: source[:60])
     app = create_app(
         settings,
         translator=FakeTranslator(),
-        summarizer=AbstractiveSummarizer(FakeGenerator(), min_length=5, max_length=20),
+        summarizer=AbstractiveSummarizer(generator, min_length=5, max_length=20),
     )
     with start_server(app) as client:
         yield client

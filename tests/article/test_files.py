@@ -1,6 +1,5 @@
 """Files as people have them: what is in them, with its structure, or one line that says why not."""
 
-import builtins
 import subprocess
 import sys
 import time
@@ -8,13 +7,13 @@ import zipfile
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader, PdfWriter
 
+from service.article import files
 from service.article.document import Format
 from service.article.files import read_document
 from service.errors import InvalidRequest, StartupError
@@ -352,16 +351,7 @@ def test_an_entity_never_brings_in_a_file(tmp_path: Path) -> None:
 def test_without_the_extra_one_line_says_what_to_install(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import_for_real = builtins.__import__
-
-    def refuse(wanted: str, *arguments: Any) -> Any:
-        if wanted.split(".")[0] in ("lxml", "docx", "pypdf"):
-            raise ModuleNotFoundError(wanted)
-        return import_for_real(wanted, *arguments)
-
-    for module in [m for m in sys.modules if m.startswith("service.article.files.")]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    monkeypatch.setattr(files, "AVAILABLE", False)
     with pytest.raises(StartupError, match=r"install kortom\[documents\]"):
         read_document(name, b"")
 

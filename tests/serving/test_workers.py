@@ -3,16 +3,17 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from service.errors import ClientGone, DeadlineExceeded, Overloaded
 from service.serving.metrics import Metrics
-from service.serving.work import Work, current_work
+from service.serving.work import Timings, Work, current_work
 from service.serving.workers import Workers
 
 WAIT_SECONDS = 30.0
+Result = TypeVar("Result")
 
 
 @pytest.fixture
@@ -62,15 +63,15 @@ def play(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 def start(
     workers: Workers,
-    job: Job,
+    function: Callable[[Work], Result],
     *,
     key: str | None = None,
     disconnected: Callable[[], Awaitable[None]] = stays,
     deadline_seconds: float | None = None,
-) -> "asyncio.Task[int]":
+) -> "asyncio.Task[tuple[Result, Timings]]":
     return asyncio.ensure_future(
         workers.run(
-            job,
+            function,
             characters=10,
             key=key,
             disconnected=disconnected,
@@ -96,9 +97,32 @@ def test_identical_requests_at_the_same_time_are_one_run(
         assert count(metrics, "kortom_inflight_requests") == 4
         assert count(metrics, "kortom_shared_requests_total") == 3
         job.go_on.set()
-        assert await asyncio.gather(first, *others) == [1, 1, 1, 1]
+        answers = await asyncio.gather(first, *others)
+        assert [result for result, _ in answers] == [1, 1, 1, 1]
         # What comes later is a request of its own.
-        assert await start(workers, job, key="same") == 2
+        result, _ = await start(workers, job, key="same")
+        assert result == 2
+
+    play(scene)
+
+
+def test_all_who_share_a_run_are_told_where_its_time_went(workers: Workers) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def infer(work: Work) -> str:
+        begun.set()
+        assert go_on.wait(WAIT_SECONDS)
+        work.timings.inference += 1.5
+        return "done"
+
+    async def scene() -> None:
+        first = start(workers, infer, key="same")
+        assert await asyncio.to_thread(begun.wait, WAIT_SECONDS)
+        second = start(workers, infer, key="same")
+        await asyncio.sleep(0)
+        go_on.set()
+        for result, timings in await asyncio.gather(first, second):
+            assert (result, timings.inference) == ("done", 1.5)
 
     play(scene)
 
@@ -156,7 +180,7 @@ def test_a_shared_run_goes_on_for_those_who_stay(workers: Workers) -> None:
             await leaving
         assert not job.ended.is_set()
         job.go_on.set()
-        assert await staying == 1
+        assert (await staying)[0] == 1
 
     play(scene)
 
@@ -168,7 +192,8 @@ def test_nobody_joins_a_run_that_was_given_up(workers: Workers) -> None:
         with pytest.raises(DeadlineExceeded):
             await start(workers, job, key="same", deadline_seconds=0.05)
         job.go_on.set()
-        assert await start(workers, job, key="same") == job.runs
+        result, _ = await start(workers, job, key="same")
+        assert result == job.runs
 
     play(scene)
 
@@ -199,7 +224,7 @@ def test_a_later_deadline_of_another_caller_keeps_a_shared_run_going(workers: Wo
             await hurried
         assert not job.ended.is_set()
         job.go_on.set()
-        assert await patient == 1
+        assert (await patient)[0] == 1
 
     play(scene)
 
@@ -214,7 +239,7 @@ def test_nobody_gets_the_missed_deadline_of_another_caller(workers: Workers) -> 
         assert job.ended.wait(WAIT_SECONDS)
         patient = start(workers, job, key="same")
         job.go_on.set()
-        assert await patient == 2
+        assert (await patient)[0] == 2
         with pytest.raises(DeadlineExceeded):
             await hurried
 

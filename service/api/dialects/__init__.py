@@ -8,7 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from service.errors import MethodNotAllowed, Overloaded, ServiceError
+from service.api.problems import stopping
+from service.errors import MethodNotAllowed, ServiceError
 
 
 class DialectRoute(APIRoute):
@@ -43,14 +44,8 @@ class DialectRoute(APIRoute):
             await answer(error)
             raise
         except asyncio.CancelledError:  # uvicorn cancels what outlives the drain
-            await answer(
-                Overloaded(
-                    "the server is stopping",
-                    code="draining",
-                    headers={"Connection": "close", "Retry-After": "5"},
-                )
-            )
+            await answer(stopping())
             raise
-        except Exception:
+        except Exception:  # the last line in a dialect's shape; RequestContext logs it
             await answer(ServiceError("an internal error; the log has more"))
             raise

@@ -7,7 +7,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.api.account import Made
 from service.api.body import disconnected
 from service.api.dialects import deepl_documents
 from service.api.dialects.deepl_fields import (
@@ -19,16 +18,14 @@ from service.api.dialects.deepl_fields import (
     read_languages,
     read_texts,
 )
-from service.api.dialects.fields import read_fields
 from service.api.dialects.patience import patient_json
-from service.article.document import Format
+from service.api.dialects.texts import TranslatedText, translate_texts
+from service.api.fields import read_fields
 from service.article.warnings import ArticleWarning, WarningCode
 from service.errors import NotFound, RequestError
 from service.pipeline import SOURCE_LANGUAGE, TARGET_LANGUAGE, ArticlePipeline
-from service.serving.work import Work
 from service.serving.workers import Workers
 from service.settings import Settings
-from service.summarization.summarizer import SummaryOptions
 
 NO_LIMIT = 1_000_000_000_000
 """What DeepL gives as ``character_limit`` to an account without one."""
@@ -66,10 +63,14 @@ def create_router(settings: Settings, workers: Workers, pipeline: ArticlePipelin
         bullets = read_bullets(fields)
 
         async def answer() -> dict[str, Any]:
-            translations, made, timings = await workers.run(
-                lambda work: (
-                    *_translate(pipeline, texts, format, source, bullets, work),
-                    work.timings,
+            (translated, made), timings = await workers.run(
+                lambda work: translate_texts(
+                    pipeline,
+                    texts,
+                    format=format,
+                    source_language=SOURCE_LANGUAGE if source else "auto",
+                    bullets=bullets,
+                    work=work,
                 ),
                 characters=sum(map(len, texts)),
                 key=("deepl", format, source, bullets, *texts),
@@ -78,7 +79,12 @@ def create_router(settings: Settings, workers: Workers, pipeline: ArticlePipelin
             for part in made:
                 request.state.account.answered(part, timings)
             meter.characters += sum(map(len, texts))
-            return {"translations": translations}
+            return {
+                "translations": [
+                    _answer(text, translation, source, bullets)
+                    for text, translation in zip(texts, translated, strict=True)
+                ]
+            }
 
         return await patient_json(answer())
 
@@ -130,54 +136,16 @@ def create_router(settings: Settings, workers: Workers, pipeline: ArticlePipelin
     return router
 
 
-def _translate(
-    pipeline: ArticlePipeline,
-    texts: Sequence[str],
-    format: Format,
-    source: str | None,
-    bullets: int,
-    work: Work,
-) -> tuple[list[dict[str, Any]], Sequence[Made]]:
-    """The answer to each text, and what it is made of.
-
-    ``bullets`` of each text stand in ``summary``, a field of our own.
-
-    Raises:
-        InvalidRequest: no ``source`` is given, and a text is clearly in a language not served.
-    """
-    source_language = SOURCE_LANGUAGE if source else "auto"
-    if not bullets:
-        documents, _ = pipeline.translate_texts(
-            texts, format=format, source_language=source_language, checkpoint=work.checkpoint
-        )
-        return [
-            _answer(text, document.target.text, source or _detected(document.warnings))
-            for text, document in zip(texts, documents, strict=True)
-        ], [documents]
-    articles = [
-        pipeline.translate_article(
-            text,
-            format=format,
-            main_text=False,
-            source_language=source_language,
-            summary=SummaryOptions(bullets),
-            checkpoint=work.checkpoint,
-        )
-        for text in texts
-    ]
-    return [
-        _answer(text, article.body.target.text, source or _detected(article.warnings))
-        | {"summary": [b.text for b in (article.summary.bullets if article.summary else ())]}
-        for text, article in zip(texts, articles, strict=True)
-    ], articles
-
-
-def _answer(text: str, translation: str, source: str) -> dict[str, Any]:
-    return {
-        "detected_source_language": source,
-        "text": translation,
+def _answer(
+    text: str, translated: TranslatedText, source: str | None, bullets: int
+) -> dict[str, Any]:
+    """The answer to one text; ``bullets`` stand in ``summary``, a field of our own."""
+    answer: dict[str, Any] = {
+        "detected_source_language": source or _detected(translated.warnings),
+        "text": translated.text,
         "billed_characters": len(text),
     }
+    return answer | {"summary": translated.bullets} if bullets else answer
 
 
 def _detected(warnings: Sequence[ArticleWarning]) -> str:

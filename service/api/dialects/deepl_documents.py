@@ -30,7 +30,7 @@ from service.api.dialects.documents import (
     suffix_of,
     translate_file,
 )
-from service.api.dialects.fields import read_fields
+from service.api.fields import read_fields
 from service.api.problems import log_failure
 from service.errors import NotFound, Overloaded, RequestError, ServiceError
 from service.pipeline import SOURCE_LANGUAGE, ArticlePipeline, TranslatedArticle
@@ -152,15 +152,14 @@ class Documents:
         request_id: str,
         account: Callable[[TranslatedArticle, Timings], None],
     ) -> None:
-        def translate(work: Work) -> tuple[TranslatedFile, TranslatedArticle, Timings]:
+        def translate(work: Work) -> tuple[TranslatedFile, TranslatedArticle]:
             document.has_begun = True
-            file, article = translate_file(
+            return translate_file(
                 self._pipeline, suffix, data, source_language=source_language, work=work
             )
-            return file, article, work.timings
 
         try:
-            result, article, timings = await self._workers.run(
+            (result, article), timings = await self._workers.run(
                 translate,
                 characters=len(data),
                 disconnected=_never,

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from service.api.dialects import DialectRoute
-from service.api.dialects.fields import Fields
+from service.api.fields import Fields
 from service.api.schemas import MAX_BULLETS
 from service.article.document import Format
 from service.errors import ContentTooLarge, InvalidRequest, RequestError, ServiceError

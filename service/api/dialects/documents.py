@@ -2,22 +2,18 @@
 
 import mimetypes
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import PurePath
 
+from service.article import files
 from service.article.document import Format
-from service.article.files import DOCUMENT_SUFFIXES, open_docx, read_document
-from service.errors import RequestError
+from service.errors import RequestError, StartupError
 from service.pipeline import ArticlePipeline, TranslatedArticle
 from service.serving.work import Work
 
-TEXT_SUFFIXES = frozenset((".txt", ".md", ".markdown", ".html", ".htm", ".xhtml"))
-SAME_SUFFIXES = TEXT_SUFFIXES | {".docx"}
-"""Of files that come back as they came in; the other ``DOCUMENT_SUFFIXES`` become Markdown."""
+SAME_SUFFIXES = files.TEXT_SUFFIXES | {".docx"}
+"""Of files that come back as they came in; others become Markdown."""
 MARKDOWN_SUFFIX = ".md"
-
-DOCUMENTS_AVAILABLE = all(map(find_spec, ("docx", "lxml", "pypdf")))
-"""Whether the extra ``kortom[documents]`` is installed."""
+_TRANSLATED_SUFFIXES = files.TEXT_SUFFIXES | files.DOCUMENT_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,7 @@ class TranslatedFile:
 
 def served_suffixes() -> frozenset[str]:
     """Of the files that are translated here."""
-    return TEXT_SUFFIXES | DOCUMENT_SUFFIXES if DOCUMENTS_AVAILABLE else TEXT_SUFFIXES
+    return _TRANSLATED_SUFFIXES if files.AVAILABLE else files.TEXT_SUFFIXES
 
 
 def suffix_of(name: str) -> str | None:
@@ -45,11 +41,13 @@ def suffix_of(name: str) -> str | None:
         RequestError: they would be, with the extra ``kortom[documents]``.
     """
     suffix = PurePath(name).suffix.lower()
-    if suffix in served_suffixes():
-        return suffix
-    if suffix in DOCUMENT_SUFFIXES:
-        raise RequestError(f"{suffix} files need more libraries: install kortom[documents]")
-    return None
+    if suffix not in _TRANSLATED_SUFFIXES:
+        return None
+    try:
+        files.check_libraries(suffix)
+    except StartupError as error:
+        raise RequestError(error.detail) from None
+    return suffix
 
 
 def suffix_after(suffix: str) -> str:
@@ -83,8 +81,8 @@ def translate_file(
         ServiceError: see ``ArticlePipeline.translate_article``.
     """
     name = f"document{suffix}"
-    word = open_docx(name, data) if suffix == ".docx" else None
-    text, format = (word.html, Format.HTML) if word else read_document(name, data)
+    word = files.open_docx(name, data) if suffix == ".docx" else None
+    text, format = (word.html, Format.HTML) if word else files.read_document(name, data)
     article = pipeline.translate_article(
         text,
         format=format,

@@ -22,8 +22,9 @@ from service.api.dialects.documents import (
     translate_file,
 )
 from service.api.dialects.downloads import Downloads
-from service.api.dialects.fields import Fields, read_fields
 from service.api.dialects.patience import patient_json
+from service.api.dialects.texts import TranslatedText, translate_texts
+from service.api.fields import Fields, read_fields
 from service.api.problems import RETRY_SECONDS
 from service.api.schemas import MAX_BULLETS
 from service.article.document import Format
@@ -34,7 +35,6 @@ from service.pipeline import SOURCE_LANGUAGE, TARGET_LANGUAGE, ArticlePipeline
 from service.serving.work import Work
 from service.serving.workers import Workers
 from service.settings import Settings
-from service.summarization.summarizer import SummaryOptions
 
 LANGUAGES = {TARGET_LANGUAGE: "English", SOURCE_LANGUAGE: "Dutch"}
 AUTO = "auto"
@@ -91,14 +91,10 @@ class _Wanted:
     alternatives: int
     bullets: int
 
-
-@dataclass(frozen=True, slots=True)
-class _Translations:
-    """What is answered, and what of it was made here."""
-
-    texts: Sequence[str]
-    summaries: Sequence[Sequence[str]]
-    made: Sequence[Made]
+    @property
+    def is_english(self) -> bool:
+        """Said to be in the target language: LibreTranslate gives such texts back as they are."""
+        return self.detected is None and self.source == TARGET_LANGUAGE
 
 
 def create_router(
@@ -127,15 +123,15 @@ def create_router(
         wanted = _read_wanted(await read_fields(request), identifier, *limits)
 
         async def work() -> dict[str, Any]:
-            translations, timings = await workers.run(
-                lambda work: (_translate(pipeline, wanted, work), work.timings),
+            (translated, made), timings = await workers.run(
+                lambda work: _translate(pipeline, wanted, work),
                 characters=sum(map(len, wanted.texts)),
                 key=wanted,
                 disconnected=disconnected(request),
             )
-            for part in translations.made:
+            for part in made:
                 request.state.account.answered(part, timings)
-            return _answer(wanted, translations)
+            return _answer(wanted, translated)
 
         return await patient_json(work())
 
@@ -199,16 +195,13 @@ def create_router(
         _check_language(target, "target")
         # The text is not read yet: what is not said to be English is as good as Dutch.
         _check_pair(SOURCE_LANGUAGE if source == AUTO else source, target)
-        translated, article, timings = await workers.run(
-            lambda work: (
-                *translate_file(
-                    pipeline,
-                    suffix,
-                    upload.data,
-                    source_language=AUTO if source == AUTO else SOURCE_LANGUAGE,
-                    work=work,
-                ),
-                work.timings,
+        (translated, article), timings = await workers.run(
+            lambda work: translate_file(
+                pipeline,
+                suffix,
+                upload.data,
+                source_language=AUTO if source == AUTO else SOURCE_LANGUAGE,
+                work=work,
             ),
             characters=len(upload.data),
             disconnected=disconnected(request),
@@ -347,45 +340,33 @@ def _identify(
     return identifier.identify(sample) if any(map(str.isalpha, sample)) else _WITHOUT_LETTERS
 
 
-def _translate(pipeline: ArticlePipeline, wanted: _Wanted, work: Work) -> _Translations:
-    # LibreTranslate gives back as it is what is said to be in the target language.
-    is_english = wanted.detected is None and wanted.source == TARGET_LANGUAGE
-    if wanted.bullets:
-        articles = [
-            pipeline.translate_article(
-                text,
-                format=wanted.format,
-                main_text=False,
-                summary=SummaryOptions(wanted.bullets),
-                checkpoint=work.checkpoint,
-            )
-            for text in wanted.texts
-        ]
-        summaries = [
-            [bullet.text for bullet in article.summary.bullets] if article.summary else []
-            for article in articles
-        ]
-        texts = [article.body.target.text for article in articles]
-        return _Translations(wanted.texts if is_english else texts, summaries, articles)
-    if is_english:
-        return _Translations(wanted.texts, [], [])
-    documents, _ = pipeline.translate_texts(
-        wanted.texts, format=wanted.format, checkpoint=work.checkpoint
+def _translate(
+    pipeline: ArticlePipeline, wanted: _Wanted, work: Work
+) -> tuple[list[TranslatedText], Sequence[Made]]:
+    if wanted.is_english and not wanted.bullets:
+        return [], []
+    return translate_texts(
+        pipeline,
+        wanted.texts,
+        format=wanted.format,
+        source_language=SOURCE_LANGUAGE,
+        bullets=wanted.bullets,
+        work=work,
     )
-    return _Translations([document.target.text for document in documents], [], [documents])
 
 
-def _answer(wanted: _Wanted, made: _Translations) -> dict[str, Any]:
+def _answer(wanted: _Wanted, translated: Sequence[TranslatedText]) -> dict[str, Any]:
     def shaped(items: Sequence[Any]) -> Any:
         return items if wanted.is_batch else items[0]
 
-    answer = {"translatedText": shaped(made.texts)}
+    texts = wanted.texts if wanted.is_english else [translation.text for translation in translated]
+    answer = {"translatedText": shaped(texts)}
     if wanted.detected:
         answer["detectedLanguage"] = shaped([_language(wanted.detected)] * len(wanted.texts))
     if wanted.alternatives:
         answer["alternatives"] = shaped([[]] * len(wanted.texts))  # the pipeline makes none
     if wanted.bullets:
-        answer["summary"] = shaped(made.summaries)
+        answer["summary"] = shaped([translation.bullets for translation in translated])
     return answer
 
 

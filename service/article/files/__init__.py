@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from service.article.document import Format
 from service.article.normalization import is_blank
@@ -18,6 +19,9 @@ from service.errors import InvalidRequest, ServiceError, StartupError
 
 if TYPE_CHECKING:
     from service.article.files.docx_translation import DocxDocument
+
+AVAILABLE = all(map(find_spec, ("docx", "lxml", "pypdf")))
+"""Whether the extra ``kortom[documents]`` is installed."""
 
 _TEXT_FORMATS = {
     ".txt": Format.TEXT,
@@ -27,6 +31,8 @@ _TEXT_FORMATS = {
     ".htm": Format.HTML,
     ".xhtml": Format.HTML,
 }
+TEXT_SUFFIXES = frozenset(_TEXT_FORMATS)
+"""Of files that come out as they are."""
 _READERS = {".docx": "docx", ".epub": "epub", ".odt": "odt", ".pdf": "pdf"}
 """Modules of this room, each with ``read_markdown(data: bytes) -> str``."""
 DOCUMENT_SUFFIXES = frozenset(_READERS)
@@ -67,9 +73,11 @@ def read_document(name: str | PurePath, data: bytes) -> tuple[str, Format]:
     """
     suffix = PurePath(name).suffix.lower()
     _check_signature(name, suffix, data)
+    check_libraries(suffix)
     if suffix in _READERS:
+        reader = import_module(f"{__name__}.{_READERS[suffix]}")
         with _border(name, suffix):
-            text = _load(_READERS[suffix]).read_markdown(data)
+            text = reader.read_markdown(data)
         return _visible(name, text), Format.MARKDOWN
     format_ = _TEXT_FORMATS.get(suffix, Format.TEXT)
     text = _decode(data, format_)
@@ -90,22 +98,30 @@ def open_docx(name: str | PurePath, data: bytes) -> "DocxDocument":
         StartupError: the extra ``kortom[documents]`` is missing.
     """
     _check_signature(name, ".docx", data)
+    check_libraries(".docx")
+    module = import_module(f"{__name__}.docx_translation")
     with _border(name, ".docx"):
-        document: DocxDocument = _load("docx_translation").DocxDocument(data)
+        document: DocxDocument = module.DocxDocument(data)
     return document
+
+
+def check_libraries(suffix: str) -> None:
+    """See to it that files of a kind can be read here.
+
+    Args:
+        suffix: of such files, in small letters.
+
+    Raises:
+        StartupError: they need the extra ``kortom[documents]``, and it is missing.
+    """
+    if suffix in DOCUMENT_SUFFIXES and not AVAILABLE:
+        raise StartupError(f"{suffix} files need more libraries: install kortom[documents]")
 
 
 def _check_signature(name: str | PurePath, suffix: str, data: bytes) -> None:
     for signature, (suffixes, kind) in _SIGNATURES.items():
         if data.startswith(signature) and suffix not in suffixes.split():
             raise InvalidRequest(f"{name}: this is {kind}")
-
-
-def _load(module: str) -> Any:
-    try:
-        return import_module(f"{__name__}.{module}")
-    except ModuleNotFoundError:
-        raise StartupError("documents need more libraries: install kortom[documents]") from None
 
 
 @contextmanager

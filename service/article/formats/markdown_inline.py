@@ -36,7 +36,7 @@ class _Parser(MarkdownIt):
         self.enable("table").use(footnote_plugin).use(front_matter_plugin)
         self.block.ruler.getRules("")  # compiles the rules, which is not safe in two threads
 
-    def validateLink(self, url: str) -> bool:  # noqa: ARG002, N802 - the name is upstream's
+    def validateLink(self, url: str) -> bool:  # noqa: ARG002, N802 - upstream's names, all allowed
         return True
 
     def normalizeLink(self, url: str) -> str:  # noqa: N802 - the name is upstream's

@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from service.errors import StartupError
+from service.evaluation.benchmark.models import (
+    ARTICLE_SENTENCES,
+    SENTENCE_TOKENS,
+    join_sentences,
+)
+from service.evaluation.benchmark.report import check_length
 from service.evaluation.benchmark.server import connect
+
+CLIENTS = 8
+"""At the same time, where nothing else is said."""
 
 Item = TypeVar("Item")
 
@@ -102,6 +111,12 @@ class Shared(Generic[Item]):
             return next(self._items)
 
 
+def article_request(sentences: Sequence[str], **options: Any) -> Request:
+    """An article of these sentences for the service, with other fields of the request."""
+    document = {"text": join_sentences(sentences), **options}
+    return Request("/v1/articles", document, len(sentences))
+
+
 def post(connection: http.client.HTTPConnection, request: Request) -> Answer:
     """Send one request and read its answer."""
     body = json.dumps(request.document)
@@ -142,6 +157,40 @@ def closed_loop(
     with ThreadPoolExecutor(clients) as pool:
         answers = list(itertools.chain.from_iterable(pool.map(work, range(clients))))
     return time.perf_counter() - start, answers
+
+
+class Service:
+    """Clients of the service, all of whose articles are different.
+
+    Args:
+        port: of the server.
+        sentences: where articles are made from.
+
+    Attributes:
+        answered: articles that were translated.
+    """
+
+    def __init__(self, port: int, sentences: Iterator[str]) -> None:
+        self.answered = 0
+        self._port = port
+        self._sentences = sentences
+
+    def translate(self, clients: int, articles: int) -> None:
+        """Have ``articles`` articles translated, by that many clients at the same time.
+
+        Raises:
+            StartupError: an answer was not 200, or of another length.
+        """
+        requests = [
+            article_request(list(itertools.islice(self._sentences, ARTICLE_SENTENCES)))
+            for _ in range(articles)
+        ]
+        _, answers = closed_loop(self._port, iter(requests), clients)
+        for answer in answers:
+            # They are counted without </s>.
+            expected = ARTICLE_SENTENCES * (SENTENCE_TOKENS - 1)
+            check_length("the service", answer.json()["usage"]["target_tokens"], expected)
+        self.answered += articles
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -12,11 +12,8 @@ from pathlib import Path
 from service.evaluation.benchmark.clients import Request, closed_loop
 from service.evaluation.benchmark.direct import MAX_BATCH_SENTENCES, Direct
 from service.evaluation.benchmark.report import spread
-from service.settings import usable_cores
-
-LENGTH_CLASS_TOKENS = 16
-"""The service puts sentences in one batch only if their lengths in tokens, divided by this and
-rounded down, are equal."""
+from service.machine import usable_cores
+from service.translation.decoding import LENGTH_STEP
 
 THREAD_SENTENCES = (1, 16, 32)
 
@@ -58,7 +55,7 @@ class CompanyReport:
 
 
 PADDED = "mixed lengths padded together"
-BY_CLASS = f"by length class of {LENGTH_CLASS_TOKENS} tokens"
+BY_CLASS = f"by length class of {LENGTH_STEP} tokens"
 ALONE = "each alone"
 
 
@@ -129,7 +126,7 @@ def _in_order(tokens: Tokens) -> Batches:
 def _by_class(tokens: Tokens) -> Batches:
     classes = defaultdict(list)
     for index, sentence in enumerate(tokens):
-        classes[len(sentence) // LENGTH_CLASS_TOKENS].append(index)
+        classes[len(sentence) // LENGTH_STEP].append(index)
     return [batch for indices in classes.values() for batch in _cut(indices)]
 
 

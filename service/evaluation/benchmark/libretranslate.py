@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from service.evaluation.benchmark.server import Server, serve
-from service.settings import usable_cores
+from service.machine import usable_cores
 
 _UNREACHABLE = "http://127.0.0.1:9/"
 """In place of the index of packages on the internet: refused at once."""
@@ -41,7 +41,9 @@ def serve_libretranslate(python: Path, model: Path, home: Path, beams: int) -> I
     write_package(model, package)
     # "spacy" in its path has argostranslate load it from the package.
     program = "import spacy, sys; spacy.blank('nl').to_disk(sys.argv[1])"
-    subprocess.run([python, "-c", program, package / "spacy"], check=True)  # noqa: S603
+    subprocess.run(  # noqa: S603 - the user named it
+        [python, "-c", program, package / "spacy"], check=True
+    )
     # argostranslate downloads a model that it does not use unless it finds this file.
     (home / "argos-translate" / "spacy" / "senter").mkdir(parents=True)
     (home / "argos-translate" / "spacy" / "senter" / "model").touch()

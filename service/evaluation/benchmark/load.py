@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from service.errors import StartupError
-from service.evaluation.benchmark.clients import Request, Run, closed_loop, percentile
+from service.evaluation.benchmark.clients import (
+    Request,
+    Run,
+    article_request,
+    closed_loop,
+    percentile,
+)
 from service.evaluation.benchmark.direct import Direct
 from service.evaluation.benchmark.libretranslate import serve_libretranslate
 from service.evaluation.benchmark.memory import peak_mb, reset_peak
@@ -23,8 +29,8 @@ from service.evaluation.benchmark.models import (
     join_sentences,
 )
 from service.evaluation.benchmark.report import check_length, spread
-from service.evaluation.benchmark.server import PARAGRAPH_SENTENCES, Server, connect, serve
-from service.settings import usable_cores
+from service.evaluation.benchmark.server import Server, connect, serve
+from service.machine import usable_cores
 
 Kind = Literal["sentence", "article"]
 SENTENCES: Mapping[Kind, int] = {"sentence": 1, "article": ARTICLE_SENTENCES}
@@ -232,8 +238,7 @@ def _target_tokens(answer: Any) -> int | None:
 def _service_request(sentences: list[str]) -> Request:
     if len(sentences) == 1:
         return Request("/v1/translate", {"texts": sentences}, 1)
-    text = join_sentences(sentences, PARAGRAPH_SENTENCES)
-    return Request("/v1/articles", {"text": text}, len(sentences))
+    return article_request(sentences)
 
 
 def _plain_request(path: str) -> Callable[[list[str]], Request]:
@@ -241,8 +246,7 @@ def _plain_request(path: str) -> Callable[[list[str]], Request]:
 
 
 def _libretranslate_request(sentences: list[str]) -> Request:
-    text = join_sentences(sentences, PARAGRAPH_SENTENCES)
-    document = {"q": text, "source": "nl", "target": "en", "format": "text"}
+    document = {"q": join_sentences(sentences), "source": "nl", "target": "en", "format": "text"}
     return Request("/translate", document, len(sentences))
 
 

@@ -25,6 +25,7 @@ MIXED_TOKENS = (10, 60)
 """Fewest and most tokens of sources of mixed lengths, ``</s>`` included."""
 
 ARTICLE_SENTENCES = 20
+PARAGRAPH_SENTENCES = 5
 ARTICLE_TOKENS = ARTICLE_SENTENCES * SENTENCE_TOKENS
 """Tokens of the English article that is summed up, ``<s>`` and ``</s>`` included."""
 
@@ -178,7 +179,7 @@ def make_sentences(
             yield sentence
 
 
-def join_sentences(sentences: Sequence[str], paragraph_sentences: int) -> str:
+def join_sentences(sentences: Sequence[str], paragraph_sentences: int = PARAGRAPH_SENTENCES) -> str:
     """An article of these sentences, so many in a paragraph."""
     starts = range(0, len(sentences), paragraph_sentences)
     return "\n\n".join(" ".join(sentences[i : i + paragraph_sentences]) for i in starts)

@@ -10,18 +10,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from service.errors import StartupError
-from service.evaluation.benchmark.clients import Answer, Request, closed_loop, percentile, post
+from service.evaluation.benchmark.clients import (
+    CLIENTS,
+    Answer,
+    Request,
+    article_request,
+    closed_loop,
+    percentile,
+    post,
+)
 from service.evaluation.benchmark.memory import megabytes, peak_mb, reset_peak, resident_mb
-from service.evaluation.benchmark.models import ARTICLE_SENTENCES, join_sentences
-from service.evaluation.benchmark.server import PARAGRAPH_SENTENCES, Server, connect
+from service.evaluation.benchmark.models import ARTICLE_SENTENCES
+from service.evaluation.benchmark.server import Server, connect
 
 OVERLOAD = 5.0
 """Requests that arrive, as a multiple of those that the service can answer."""
 
 EXPECTED_STATUSES = {200, 503, 504}
-
-CAPACITY_CLIENTS = 8
-"""At the same time, while the capacity is measured."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +88,8 @@ def measure_overload(
     """
 
     def article() -> Request:
-        text = join_sentences(
-            list(itertools.islice(sentences, ARTICLE_SENTENCES)), PARAGRAPH_SENTENCES
-        )
-        document = {"text": text, "deadline_ms": amounts.deadline_ms}
-        return Request("/v1/articles", document, ARTICLE_SENTENCES)
+        sources = list(itertools.islice(sentences, ARTICLE_SENTENCES))
+        return article_request(sources, deadline_ms=amounts.deadline_ms)
 
     def sentence_seconds() -> float:
         connection = connect(service.port)
@@ -99,7 +101,7 @@ def measure_overload(
     quiet = statistics.median(sentence_seconds() for _ in range(3))
     progress("capacity")
     requests = (article() for _ in itertools.count())
-    took, answers = closed_loop(service.port, requests, CAPACITY_CLIENTS, amounts.capacity_seconds)
+    took, answers = closed_loop(service.port, requests, CLIENTS, amounts.capacity_seconds)
     capacity = sum(answer.status == 200 for answer in answers) / took
     progress(f"overload for {amounts.seconds:.0f} s")
     before = resident_mb(service.pid)

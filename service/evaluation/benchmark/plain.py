@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from service.settings import usable_cores
+from service.machine import usable_cores
 
 
 class _Request(BaseModel):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from service.errors import StartupError
 from service.evaluation.benchmark.models import ARTICLE_SENTENCES
-from service.settings import usable_cores
+from service.machine import usable_cores
 
 Unit = Literal["sentences", "summaries"]
 

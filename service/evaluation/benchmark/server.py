@@ -1,29 +1,18 @@
 """A real server process under the benchmark's clients."""
 
 import http.client
-import itertools
-import json
 import os
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from service.errors import StartupError
-from service.evaluation.benchmark.models import (
-    ARTICLE_SENTENCES,
-    SENTENCE_TOKENS,
-    join_sentences,
-)
-from service.evaluation.benchmark.report import check_length
 
-PARAGRAPH_SENTENCES = 5
-CLIENTS = 8
 HOST = "127.0.0.1"
 START_SECONDS = 120.0
 """How long the server may take to become ready before the benchmark gives up."""
@@ -36,58 +25,6 @@ class Server:
     port: int
     pid: int
     ready_seconds: float
-
-
-class Service:
-    """Clients of the server.
-
-    Args:
-        port: of the server.
-        sentences: where articles are made from; no two are alike.
-
-    Attributes:
-        answered: articles that were translated.
-    """
-
-    def __init__(self, port: int, sentences: Iterator[str]) -> None:
-        self.answered = 0
-        self._port = port
-        self._sentences = sentences
-        self._pool = ThreadPoolExecutor(CLIENTS)
-
-    def translate(self, clients: int, articles: int) -> None:
-        """Have ``articles`` articles translated, by that many clients at the same time.
-
-        Raises:
-            StartupError: an answer was not 200, or not of the forced length.
-        """
-        texts = iter([self._article() for _ in range(articles)])
-        list(self._pool.map(self._work, [texts] * clients))  # raises what a client raised
-        self.answered += articles
-
-    def close(self) -> None:
-        """End the clients' threads."""
-        self._pool.shutdown()
-
-    def _work(self, texts: Iterator[str]) -> None:
-        # One connection a run: servers close those that lie idle while other contenders run.
-        connection = connect(self._port)
-        for text in texts:
-            body = json.dumps({"text": text})
-            connection.request("POST", "/v1/articles", body, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            answer = response.read()
-            if response.status != 200:
-                raise StartupError(f"the service answered {response.status}: {answer[:200]!r}")
-            usage = json.loads(answer)["usage"]
-            # They are counted without </s>.
-            expected = ARTICLE_SENTENCES * (SENTENCE_TOKENS - 1)
-            check_length("the service", usage["target_tokens"], expected)
-        connection.close()
-
-    def _article(self) -> str:
-        sentences = list(itertools.islice(self._sentences, ARTICLE_SENTENCES))
-        return join_sentences(sentences, PARAGRAPH_SENTENCES)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from service.evaluation.benchmark.clients import Request, closed_loop
+from service.evaluation.benchmark.clients import CLIENTS, Request, closed_loop
 from service.evaluation.benchmark.memory import megabytes, resident_mb
 from service.evaluation.benchmark.models import join_sentences
 from service.evaluation.benchmark.server import Server
@@ -13,7 +13,6 @@ from service.evaluation.benchmark.server import Server
 ARTICLE_SENTENCES = (1, 40)
 """Fewest and most sentences of an article."""
 
-CLIENTS = 8
 GROWTH_MB = 50.0
 """Wanted at most, from a tenth of the articles on to the end."""
 

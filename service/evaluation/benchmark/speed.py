@@ -7,13 +7,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from service.evaluation.benchmark.clients import CLIENTS, Service
 from service.evaluation.benchmark.memory import resident_mb
 from service.evaluation.benchmark.models import Prepared, make_sentences
 from service.evaluation.benchmark.report import Rate, Report, ratios
-from service.evaluation.benchmark.server import CLIENTS, Service, serve
+from service.evaluation.benchmark.server import serve
 from service.evaluation.benchmark.summarization import summarization_contenders
 from service.evaluation.benchmark.translation import translation_contenders
-from service.settings import usable_cores
+from service.machine import usable_cores
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,6 @@ def measure_speed(
         _set_up_torch()
         sentences = make_sentences(prepared.translation / "hub" / "source.spm")
         service = Service(server.port, sentences)
-        stack.callback(service.close)
         contenders = translation_contenders(
             prepared.translation,
             sentences,

@@ -6,8 +6,8 @@ from typing import Any
 
 from service.evaluation.benchmark.models import ARTICLE_TOKENS, SUMMARIZATION, make_article
 from service.evaluation.benchmark.report import Contender, check_length
+from service.machine import usable_cores
 from service.models.card import load_card
-from service.settings import usable_cores
 from service.summarization.decoding import Decoding
 
 SUMMARY_TOKENS = 60

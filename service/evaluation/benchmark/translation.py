@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from service.evaluation.benchmark.clients import CLIENTS, Service
 from service.evaluation.benchmark.models import ARTICLE_SENTENCES, SENTENCE_TOKENS
 from service.evaluation.benchmark.report import Contender, check_length
-from service.evaluation.benchmark.server import CLIENTS, Service
-from service.settings import usable_cores
+from service.machine import usable_cores
 
 HUB_BEAMS = 6
 """``num_beams`` in generation_config.json of Helsinki-NLP/opus-mt-nl-en."""

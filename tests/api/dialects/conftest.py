@@ -8,8 +8,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import deepl
 import pytest
 from fastapi import FastAPI
+from gated_engine import GatedEngine
 
 from service.app import create_app
 from service.settings import Settings
@@ -33,6 +35,39 @@ def demo(
     )
     with start_server(create_app(settings)) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def _engine() -> GatedEngine:
+    return GatedEngine()
+
+
+@pytest.fixture
+def engine(_engine: GatedEngine) -> Iterator[GatedEngine]:
+    """The fake engine of ``kortom``, whose gate is open."""
+    _engine.entered.clear()
+    yield _engine
+    _engine.gate.set()
+    _engine.error = None
+
+
+@pytest.fixture(scope="module")
+def kortom(
+    _engine: GatedEngine,
+    small: Settings,
+    start_server: Callable[[FastAPI], AbstractContextManager["Client"]],
+) -> Iterator["Client"]:
+    """A server whose translations are known; a test file says by ``small`` how it is set up."""
+    with start_server(create_app(small, translator=_engine.fake)) as client:
+        yield client
+
+
+@pytest.fixture
+def translator(kortom: "Client") -> Iterator[deepl.DeepLClient]:
+    """DeepL's own client of ``kortom``."""
+    client = deepl.DeepLClient("any-key", server_url=f"http://127.0.0.1:{kortom.port}")
+    yield client
+    client.close()
 
 
 @pytest.fixture(autouse=True)

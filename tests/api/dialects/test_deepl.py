@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -32,37 +32,11 @@ DUTCH = "De gemeenteraad vergaderde maandag. Bewoners vroegen om een brug. Die k
 
 
 @pytest.fixture(scope="module")
-def _engine() -> GatedEngine:
-    return GatedEngine()
-
-
-@pytest.fixture(scope="module")
-def kortom(
-    _engine: GatedEngine,
-    settings: Settings,
-    start_server: Callable[[FastAPI], AbstractContextManager["Client"]],
-) -> Iterator["Client"]:
-    """A server whose translations are known."""
-    small = settings.model_copy(
+def small(settings: Settings) -> Settings:
+    """Settings of a server with limits that a test can reach."""
+    return settings.model_copy(
         update={"max_article_characters": 2_000, "max_texts_per_request": 60, "repair": False}
     )
-    with start_server(create_app(small, translator=_engine.fake)) as client:
-        yield client
-
-
-@pytest.fixture
-def engine(_engine: GatedEngine) -> Iterator[GatedEngine]:
-    _engine.entered.clear()
-    yield _engine
-    _engine.gate.set()
-    _engine.error = None
-
-
-@pytest.fixture
-def translator(kortom: "Client") -> Iterator[deepl.DeepLClient]:
-    client = deepl.DeepLClient("any-key", server_url=f"http://127.0.0.1:{kortom.port}")
-    yield client
-    client.close()
 
 
 def post(client: "Client", **fields: Any) -> "Reply":

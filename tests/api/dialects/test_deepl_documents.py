@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -30,35 +30,9 @@ DOCUMENT = "/v2/document"
 
 
 @pytest.fixture(scope="module")
-def _engine() -> GatedEngine:
-    return GatedEngine()
-
-
-@pytest.fixture(scope="module")
-def kortom(
-    _engine: GatedEngine,
-    settings: Settings,
-    start_server: Callable[[FastAPI], AbstractContextManager["Client"]],
-) -> Iterator["Client"]:
-    """A server whose translations are known; it has two places."""
-    small = settings.model_copy(update={"max_queued_requests": 2, "repair": False})
-    with start_server(create_app(small, translator=_engine.fake)) as client:
-        yield client
-
-
-@pytest.fixture
-def engine(_engine: GatedEngine) -> Iterator[GatedEngine]:
-    _engine.entered.clear()
-    yield _engine
-    _engine.gate.set()
-    _engine.error = None
-
-
-@pytest.fixture
-def translator(kortom: "Client") -> Iterator[deepl.DeepLClient]:
-    client = deepl.DeepLClient("any-key", server_url=f"http://127.0.0.1:{kortom.port}")
-    yield client
-    client.close()
+def small(settings: Settings) -> Settings:
+    """Settings of a server with two places."""
+    return settings.model_copy(update={"max_queued_requests": 2, "repair": False})
 
 
 def upload(translator: deepl.DeepLClient, data: bytes, name: str, **options: Any) -> Any:

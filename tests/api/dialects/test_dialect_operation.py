@@ -11,8 +11,8 @@ from fakes import FakeTranslator
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
-from service.api.dialects import documents
 from service.app import create_app
+from service.article import files
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def test_files_are_counted(kortom: "Client") -> None:
 def test_without_the_libraries_word_files_are_neither_offered_nor_taken(
     kortom: "Client", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(documents, "DOCUMENTS_AVAILABLE", False)
+    monkeypatch.setattr(files, "AVAILABLE", False)
     offered = kortom.get("/frontend/settings").json()["supportedFilesFormat"]
     assert offered == [".htm", ".html", ".markdown", ".md", ".txt", ".xhtml"]
     refused = send_file(kortom, "/translate_file", "a.docx", b"PK", **PAIR)

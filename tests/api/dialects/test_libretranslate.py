@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -419,58 +419,34 @@ def test_a_file_that_is_not_there(demo: "Client", name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def light(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of servers with a fake engine: no model is loaded, and there is one place."""
     models = tmp_path_factory.mktemp("models")
     return Settings(profile="light", models_dir=models, max_queued_requests=1, drain_seconds=1)
 
 
-@pytest.fixture(scope="module")
-def engine() -> GatedEngine:
-    return GatedEngine()
-
-
-@pytest.fixture(scope="module")
-def gated_server(
-    engine: GatedEngine,
-    light: Settings,
-    start_server: Callable[[FastAPI], AbstractContextManager["Client"]],
-) -> Iterator["Client"]:
-    with start_server(create_app(light, translator=engine.fake)) as client:
-        yield client
-
-
-@pytest.fixture
-def gated(gated_server: "Client", engine: GatedEngine) -> Iterator["Client"]:
-    """A server with the fake engine, whose gate is open."""
-    engine.entered.clear()
-    yield gated_server
-    engine.error = None
-    engine.gate.set()
-
-
-def test_a_full_queue_says_when_to_come_back(gated: "Client", engine: GatedEngine) -> None:
+def test_a_full_queue_says_when_to_come_back(kortom: "Client", engine: GatedEngine) -> None:
     engine.gate.clear()
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(ask, gated, q="Dag.")
+        waiting = pool.submit(ask, kortom, q="Dag.")
         assert engine.entered.wait(WAIT_SECONDS)
-        reply = gated.post("/translate", {"q": "Goedemorgen.", **PAIR})
+        reply = kortom.post("/translate", {"q": "Goedemorgen.", **PAIR})
         assert error_of(reply, 503) == "every place is taken"
         assert int(reply.headers["retry-after"]) >= 1
-        assert gated.get("/languages").status == 200
+        assert kortom.get("/languages").status == 200
         engine.gate.set()
         assert waiting.result(WAIT_SECONDS) == {"translatedText": "DAG."}
 
 
 def test_whoever_waits_long_hears_something(
-    gated: "Client", engine: GatedEngine, monkeypatch: pytest.MonkeyPatch
+    kortom: "Client", engine: GatedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The headers and white space come before the translation: no client takes it for silence."""
     monkeypatch.setattr(patience, "INTERVAL_SECONDS", 0.05)
     engine.gate.clear()
     body = json.dumps({"q": "Dag.", **PAIR}).encode()
-    with gated.connect() as connection:
-        connection.sendall(gated.request("POST", "/translate", body))
+    with kortom.connect() as connection:
+        connection.sendall(kortom.request("POST", "/translate", body))
         early = read_until(connection, b"\r\n\r\n1\r\n \r\n")  # a chunk of one space
         assert early.startswith(b"HTTP/1.1 200 ")
         engine.gate.set()
@@ -490,29 +466,29 @@ def read_until(connection: socket.socket, mark: bytes) -> bytes:
     "failure", [InferenceError("the engine failed"), RuntimeError(MARKER), MemoryError(MARKER)]
 )
 def test_an_engine_that_fails(
-    gated: "Client",
+    kortom: "Client",
     engine: GatedEngine,
     failure: Exception,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     engine.error = failure
     with caplog.at_level(logging.DEBUG):
-        reply = gated.post("/translate", {"q": f"{MARKER} is het woord.", **PAIR})
+        reply = kortom.post("/translate", {"q": f"{MARKER} is het woord.", **PAIR})
         engine.error = None
-        assert ask(gated, q="Dag.") == {"translatedText": "DAG."}
+        assert ask(kortom, q="Dag.") == {"translatedText": "DAG."}
     error_of(reply, 500)
     assert type(failure).__name__ in caplog.text
     assert MARKER not in caplog.text
 
 
 def test_a_request_that_outlives_the_drain(
-    light: Settings,
+    small: Settings,
     start_server: Callable[[FastAPI], AbstractContextManager["Client"]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(patience, "INTERVAL_SECONDS", WAIT_SECONDS)
     engine = GatedEngine()
-    app = create_app(light, translator=engine.fake)
+    app = create_app(small, translator=engine.fake)
     engine.entered.clear()
     engine.gate.clear()
     with ThreadPoolExecutor(1) as pool:
@@ -527,10 +503,10 @@ def test_a_request_that_outlives_the_drain(
 
 
 def test_it_can_be_switched_off(
-    light: Settings,
+    small: Settings,
     start_server: Callable[[FastAPI], AbstractContextManager["Client"]],
 ) -> None:
-    off = light.model_copy(update={"libretranslate": False})
+    off = small.model_copy(update={"libretranslate": False})
     app = create_app(off, translator=FakeTranslator())
     with start_server(app) as client:
         for path in ("/translate", "/detect", "/translate_file", "/suggest"):

@@ -1,4 +1,4 @@
-"""The fields of a dialect's request: from the query, a form, a multipart body or a JSON object."""
+"""The fields of a request, wherever it says them: query, form, multipart body or JSON object."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from service.api.dialects.fields import Fields, Upload, read_fields
+from service.api.fields import Fields, Upload, read_fields
 from service.errors import ContentTooLarge, MalformedBody, ServiceError, UnsupportedMediaType
 from service.settings import Settings
 
