@@ -10,9 +10,11 @@ from typing import Any
 import hypothesis
 import pytest
 from fastapi import FastAPI
+from leaks import WATCH
 from loopback import Client, Reply, run_server
 
 from service.app import create_app
+from service.errors import ServiceError
 from service.evaluation.checkpoints import write_marian_checkpoint
 from service.models.card import load_card
 from service.models.pull import pull
@@ -54,6 +56,33 @@ def environment() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def watch() -> Iterator[None]:
+    """Every log line and error of the program is searched, whether or not a test looks at it."""
+    make_error = ServiceError.__init__
+
+    def make_watched_error(self: ServiceError, detail: str, **options: Any) -> None:
+        make_error(self, detail, **options)
+        WATCH.came_out(f"error {self.code}", f"{detail} {options.get('errors', '')}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ServiceError, "__init__", make_watched_error)
+        for name in ("service", "uvicorn"):
+            logging.getLogger(name).addHandler(WATCH)
+        logging.getLogger("service").setLevel(logging.DEBUG)
+        yield
+        for name in ("service", "uvicorn"):
+            logging.getLogger(name).removeHandler(WATCH)
+
+
+@pytest.fixture(autouse=True)
+def no_leaks() -> Iterator[None]:
+    """No test ends with article text or a key in a log, a metric or an error."""
+    yield
+    leaks, WATCH.leaks = WATCH.leaks, []
+    assert not leaks
 
 
 @pytest.fixture(autouse=True)

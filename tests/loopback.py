@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
+from leaks import WATCH, Watched
 
 from service.api.protocol import ProblemProtocol
 from service.serving.server import Server
@@ -67,6 +68,8 @@ class Client:
             return Reply(0, {}, b"")
         finally:
             response.close()
+        if response.status >= 400:
+            WATCH.came_out(f"answer {response.status}", body.decode("utf-8", "replace"))
         return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, body)
 
     @staticmethod
@@ -96,7 +99,8 @@ def _send(connection: socket.socket, data: bytes) -> None:
 
 @contextmanager
 def run_server(app: FastAPI) -> Iterator[Client]:
-    """The app behind uvicorn in a thread, as ``service.app.serve`` runs it."""
+    """The app behind uvicorn in a thread, as ``service.app.serve`` runs it, watched for leaks."""
+    app.add_middleware(Watched)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Server(app, app.state.settings, app.state.health, ProblemProtocol)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
