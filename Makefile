@@ -41,5 +41,5 @@ clean:
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[client,dev,documents,evaluation,mcp,tracing,web]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[client,dev,documents,evaluation,mcp,postgresql,tracing,web]'
 	touch $@

@@ -2,6 +2,8 @@
 
     ServiceError                     500  internal_error
     ├── RequestError                 400  bad_request
+    │   ├── Unauthorized             401  unauthorized
+    │   ├── RateLimited              429  rate_limited, quota_exceeded
     │   ├── MalformedBody            400  malformed_json, malformed_form, empty_body, …
     │   ├── ContentTooLarge          413  content_too_large
     │   ├── UnsupportedMediaType     415  unsupported_media_type, …_charset, …_encoding
@@ -12,9 +14,12 @@
     ├── ClientGone                   499  client_gone
     ├── InferenceError               500  inference_failed
     ├── Overloaded                   503  overloaded, draining, unavailable
+    ├── StorageUnavailable           503  storage_unavailable
+    ├── StorageFull                  507  storage_full
     ├── DeadlineExceeded             504  deadline_exceeded, deadline_unreachable
     └── StartupError                  —   the process ends with one line
         ├── InvalidSettings
+        ├── DatabaseError
         └── ModelError
             ├── ModelNotInstalled
             ├── ModelCorrupt
@@ -97,6 +102,22 @@ class InvalidRequest(RequestError):
     title = "Invalid request"
 
 
+class Unauthorized(RequestError):
+    """The request names no key, or one that does not exist, has expired or was revoked."""
+
+    status = 401
+    default_code = "unauthorized"
+    title = "Unauthorized"
+
+
+class RateLimited(RequestError):
+    """The key has used up its characters of this minute or day; ``Retry-After`` says until when."""
+
+    status = 429
+    default_code = "rate_limited"
+    title = "Rate limited"
+
+
 class NotFound(ServiceError):
     """No such path or thing."""
 
@@ -145,6 +166,22 @@ class Overloaded(ServiceError):
     title = "Overloaded"
 
 
+class StorageUnavailable(ServiceError):
+    """The database does not answer, is locked or damaged; what needs none is still done."""
+
+    status = 503
+    default_code = "storage_unavailable"
+    title = "Storage unavailable"
+
+
+class StorageFull(ServiceError):
+    """The disk of the database is full: nothing can be kept."""
+
+    status = 507
+    default_code = "storage_full"
+    title = "Storage full"
+
+
 class DeadlineExceeded(ServiceError):
     """The caller's ``deadline_ms`` passed before the work was done."""
 
@@ -164,6 +201,12 @@ class InvalidSettings(StartupError):
     """A setting has a value that it can't have."""
 
     default_code = "invalid_settings"
+
+
+class DatabaseError(StartupError):
+    """The database can't be opened, is damaged, or is of another version."""
+
+    default_code = "database_error"
 
 
 class ModelError(StartupError):

@@ -1,81 +1,15 @@
 """Settings: one frozen class; flags win over the environment, the environment over defaults."""
 
-import os
-from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from platformdirs import user_cache_path
-from pydantic import AfterValidator, Field, ValidationError
+from platformdirs import user_cache_path, user_data_path
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import InvalidSettings
 
 ENVIRONMENT_PREFIX = "KORTOM_"
-
-
-CGROUPS = Path("/sys/fs/cgroup")
-OWN_CGROUP = Path("/proc/self/cgroup")
-
-
-def control_group_files(
-    name: str, own_cgroup: Path = OWN_CGROUP, cgroups: Path = CGROUPS
-) -> list[str]:
-    """What a file of this process's control group (version 2), and of each around it, says.
-
-    Args:
-        name: for example ``memory.max``; https://docs.kernel.org/admin-guide/cgroup-v2.html.
-        own_cgroup: the file in which the kernel names the control group of a process.
-        cgroups: where control groups are mounted.
-    """
-    try:
-        lines = own_cgroup.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return []
-    said = []
-    for line in lines:
-        hierarchy, _, group = line.partition("::")
-        path = PurePosixPath(group.lstrip("/"))
-        for directory in (path, *path.parents) if hierarchy == "0" else ():
-            with suppress(OSError):
-                said.append((cgroups / directory / name).read_text(encoding="ascii").strip())
-    return said
-
-
-def usable_cores(own_cgroup: Path = OWN_CGROUP, cgroups: Path = CGROUPS) -> int:
-    """CPU cores that this process may use, at least 1.
-
-    Those it may run on, or fewer where a control group has a quota of CPU time (``cpu.max``: what
-    ``docker run --cpus``, Kubernetes' limits and systemd's CPUQuota set). A part of a core counts
-    for nothing: threads beyond the quota are all stopped together.
-
-    Args:
-        own_cgroup: see :func:`control_group_files`.
-        cgroups: see there.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    limits = [cores or 1]
-    for said in control_group_files("cpu.max", own_cgroup, cgroups):
-        with suppress(ValueError):  # "max"
-            quota, period = map(int, said.split())
-            limits.append(max(1, quota // period))
-    return min(limits)
-
-
-def parallel_batches(inter_threads: int | None, intra_threads: int, device: str) -> int:
-    """Batches at the same time: those wanted, or one for every ``intra_threads`` usable cores.
-
-    Several batches on a core each do more than all cores in one batch, whose threads wait for each
-    other in every layer. A CUDA device takes one batch at a time.
-
-    Args:
-        inter_threads: wanted; ``None`` to choose.
-        intra_threads: threads inside each batch.
-        device: ``cpu`` or ``cuda``.
-    """
-    if inter_threads is not None:
-        return inter_threads
-    return 1 if device == "cuda" else max(1, usable_cores() // intra_threads)
 
 
 def _absolute(path: Path) -> Path:
@@ -151,6 +85,32 @@ class Settings(BaseSettings):
     """Whether to answer on LibreTranslate's paths (/translate, /languages, …) as it does."""
     deepl: bool = True
     """Whether to answer on DeepL's paths (/v2/translate, /v2/document, …) as DeepL does."""
+    database_url: SecretStr = Field(
+        default_factory=lambda: SecretStr(f"sqlite:///{user_data_path('kortom') / 'kortom.db'}")
+    )
+    """Where jobs and keys are kept: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."""
+    jobs: bool = True
+    """Whether to take jobs and to work on them."""
+    max_job_articles: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Most articles of one job; more is answered 413."""
+    max_job_bytes: Annotated[int, Field(ge=1_000, le=1_000_000_000)] = 64_000_000
+    """Largest body of POST /v1/jobs in bytes; larger is answered 413."""
+    max_queued_articles: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    """Articles of all jobs that are not done; a job that would make them more is answered 503."""
+    job_retention_hours: Annotated[float, Field(gt=0, le=87_600)] = 168.0
+    """How long an ended job and its results can be read; then they are deleted."""
+    lease_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """A server that says nothing for so long is taken for dead: others do its articles."""
+    webhook_url: Annotated[str, Field(min_length=1)] | None = None
+    """Where to POST the id of every job that ended; unset: nowhere."""
+    webhook_secret: SecretStr | None = None
+    """Signs those messages (Standard Webhooks: whsec_…); two, with a space between, to rotate."""
+    webhook_private_addresses: bool = False
+    """Whether the webhook's host may be on a private network."""
+    require_keys: bool | None = None
+    """Whether requests need a key; unset: unless the host is a loopback address."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may ask this server, as a JSON list; none by default."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log lines to print."""
 
