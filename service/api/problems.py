@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -51,18 +51,8 @@ class ProblemResponse(Response):
     media_type = MEDIA_TYPE
 
     def __init__(self, error: ServiceError, instance: str) -> None:
-        problem: dict[str, Any] = {
-            "type": f"urn:kortom:problem:{error.code}",
-            "title": error.title,
-            "status": error.status,
-            "detail": error.detail,
-            "code": error.code,
-            "instance": instance,
-        }
-        if error.errors:
-            problem["errors"] = error.errors
         # ASCII only: a lone surrogate in a field name must not break the answer that reports it.
-        body = json.dumps(problem, ensure_ascii=True, allow_nan=False).encode("ascii")
+        body = json.dumps(problem(error, instance), ensure_ascii=True, allow_nan=False).encode()
         super().__init__(body, status_code=error.status, headers=error.headers)
 
 
@@ -140,6 +130,23 @@ class RequestContext:
                 account.close(span)
 
 
+def problem(error: ServiceError, instance: str | None = None) -> dict[str, Any]:
+    """The members of an error's problem document; without ``instance`` where it is of no request,
+    as the ``error`` of a row."""
+    document: dict[str, Any] = {
+        "type": f"urn:kortom:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if instance is not None:
+        document["instance"] = instance
+    if error.errors:
+        document["errors"] = error.errors
+    return document
+
+
 def stopping() -> Overloaded:
     """The answer to what a stopping server takes no more, or can't wait for."""
     return Overloaded(
@@ -150,15 +157,15 @@ def stopping() -> Overloaded:
 def install(app: FastAPI, metrics: Metrics) -> None:
     """Give the framework's own errors the one shape, and count requests."""
 
-    def problem(request: Request, error: ServiceError) -> Response:
+    def answer(request: Request, error: ServiceError) -> Response:
         request.state.account.outcome = error.code
         return ProblemResponse(error, request.state.request_id)
 
     async def http_error(request: Request, exc: Any) -> Response:
-        return problem(request, _from_http(exc))
+        return answer(request, _from_http(exc))
 
     async def validation_error(request: Request, exc: Any) -> Response:
-        return problem(request, _from_validation(exc))
+        return answer(request, invalid(exc.errors()))
 
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, validation_error)
@@ -209,10 +216,14 @@ def _from_http(exc: HTTPException) -> ServiceError:
             return RequestError("the request can't be read", headers=headers)
 
 
-def _from_validation(exc: RequestValidationError) -> InvalidRequest:
-    """Field errors with where and why, never with the input itself."""
+def invalid(found: Sequence[Any]) -> InvalidRequest:
+    """Field errors with where and why, never with the input itself.
+
+    Args:
+        found: as pydantic lists them, each ``loc`` with what holds the field (``body``) in front.
+    """
     errors = []
-    for item in exc.errors():
+    for item in found:
         kind = str(item["type"])
         code = kind if kind in _OWN_CODES else _FIELD_CODES.get(kind, "validation_error")
         location = ".".join(str(part) for part in item["loc"][1:])

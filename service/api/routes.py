@@ -11,18 +11,18 @@ from starlette.responses import Response
 
 from service import __version__
 from service.api import answers, documents, schemas, stream
+from service.api.articles import Articles, content, summary_options
 from service.api.body import JSONRoute, disconnected
 from service.api.problems import RETRY_SECONDS
 from service.api.schemas import problem_responses
 from service.article.document import Format
 from service.article.warnings import ArticleWarning
-from service.errors import ContentTooLarge, InvalidRequest, Overloaded
+from service.errors import ContentTooLarge, Overloaded
 from service.pipeline import MAX_MARKS, ArticlePipeline, Listener
 from service.serving.health import Health
 from service.serving.work import Work
 from service.serving.workers import Workers
 from service.settings import Settings
-from service.summarization.summarizer import SummaryOptions
 from service.translation.documents import TranslatedDocument
 from service.translation.glossary import MAX_TERMS, Glossary
 
@@ -34,6 +34,7 @@ def create_router(
     workers: Workers,
     health: Health,
     pipeline: ArticlePipeline,
+    articles: Articles,
     models: schemas.ServedModels,
     cards: list[schemas.ModelAnswer],
 ) -> APIRouter:
@@ -43,7 +44,8 @@ def create_router(
         settings: limits.
         workers: runs the pipeline off the event loop.
         health: whether the server lives and is ready.
-        pipeline: does the work.
+        pipeline: translates texts and makes summaries.
+        articles: translates articles.
         models: what every answer says made it.
         cards: what ``GET /v1/models`` lists.
     """
@@ -59,22 +61,12 @@ def create_router(
         request: Request, article: schemas.ArticleRequest
     ) -> schemas.ArticleAnswer | Response:
         """Translate a Dutch article and sum it up in bullets that name their source sentences."""
-        format, text = _content(article)
+        _, text = content(article)
         start = time.perf_counter()
 
         async def answer(listener: Listener | None) -> schemas.ArticleAnswer:
             translated, timings = await workers.run(
-                lambda work: pipeline.translate_article(
-                    text,
-                    format=format,
-                    main_text=article.main_text,
-                    title=article.title,
-                    source_language=article.source_language,
-                    glossary=Glossary.of(article.glossary),
-                    summary=_options(article.summary) if article.summary else None,
-                    checkpoint=work.checkpoint,
-                    listener=listener,
-                ),
+                lambda work: articles.run(article, work.checkpoint, listener),
                 characters=len(text) + len(article.title or ""),
                 kind=("article", article.summary and article.summary.method),
                 key=_key(request, article) if listener is None else None,
@@ -150,7 +142,7 @@ def create_router(
             lambda work: pipeline.summarize(
                 text.text,
                 source_language=None if text.source_language == "auto" else text.source_language,
-                options=_options(text),
+                options=summary_options(text),
                 checkpoint=work.checkpoint,
             ),
             characters=len(text.text),
@@ -218,27 +210,6 @@ def _health(trouble: str | None) -> schemas.HealthAnswer:
     if trouble:
         raise Overloaded(trouble, code="unavailable", headers={"Retry-After": RETRY_SECONDS})
     return schemas.HealthAnswer(status="ok")
-
-
-def _options(wanted: schemas.SummaryOptions | schemas.SummarizeRequest) -> SummaryOptions:
-    return SummaryOptions(wanted.bullets, wanted.method, wanted.max_words, wanted.headline)
-
-
-def _content(article: schemas.ArticleRequest) -> tuple[Format, str]:
-    """The one field that holds the article."""
-    given = [
-        (format, text)
-        for format, text in (
-            (Format.TEXT, article.text),
-            (Format.HTML, article.html),
-            (Format.MARKDOWN, article.markdown),
-        )
-        if text is not None
-    ]
-    if len(given) != 1:
-        detail = "text: exactly one of text, html and markdown must hold the article"
-        raise InvalidRequest(detail, errors=[{"loc": "text", "code": "one_of", "detail": detail}])
-    return given[0]
 
 
 def _seconds(milliseconds: int | None) -> float | None:

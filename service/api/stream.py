@@ -80,7 +80,7 @@ def is_wanted(accept: str) -> bool:
 
 
 class ArticleStream(EventSourceResponse):
-    """An article's answer as events; see the streaming section of the README.
+    """An article's answer as events; as the README shows them under "Part by part".
 
     Memory is bounded by the answer: a slow client makes nothing wait but its own events. The
     connection bounds how slow it may be (``protocol.MIN_READ_BYTES``).

@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 
 class WarningCode(StrEnum):
-    """A code in a ``warnings`` list; the README explains each."""
+    """A code in a ``warnings`` list; docs/api.md explains each."""
 
     severity: Severity
 

@@ -17,7 +17,7 @@ class WarningAnswer(Answer):
     """Something to know about a sentence, a bullet or the whole answer."""
 
     code: WarningCode
-    """Stable code; the README explains each."""
+    """Stable code; docs/api.md explains each."""
     severity: Severity
     """hard: probably wrong; soft: worth a look; notice: how the answer was made."""
     evidence: str
