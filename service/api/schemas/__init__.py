@@ -21,6 +21,7 @@ from service.api.schemas.answers import (
     UsageAnswer,
     WarningAnswer,
 )
+from service.api.schemas.jobs import JobAnswer, JobsAnswer
 from service.api.schemas.problems import FieldError, Problem, problem_responses
 from service.api.schemas.requests import (
     MAX_BULLETS,
@@ -52,6 +53,8 @@ __all__ = [
     "BulletAnswer",
     "FieldError",
     "HealthAnswer",
+    "JobAnswer",
+    "JobsAnswer",
     "Language",
     "LimitsAnswer",
     "ModelAnswer",

@@ -58,6 +58,10 @@ class LimitsAnswer(Answer):
     """Most bullets."""
     max_deadline_ms: int
     """Longest deadline."""
+    max_job_articles: int
+    """Most articles of a job."""
+    max_job_bytes: int
+    """Largest body of a job."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.LIMITS]})
 

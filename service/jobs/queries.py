@@ -1,0 +1,133 @@
+"""The statements that more than one method of the store needs."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.errors import InvalidRequest, NotFound, StorageUnavailable
+from service.jobs.records import Job, JobState, NewArticle
+from service.storage.tables import SUSPECT, job, job_article, lease
+
+_INSERTED_ROWS = 500
+"""Articles in one statement: as many as are in memory twice."""
+JOB_COLUMNS = [
+    job.c.id,
+    job.c.state,
+    job.c.articles,
+    job.c.done,
+    job.c.failed,
+    job.c.created_at,
+    job.c.started_at,
+    job.c.ended_at,
+    job.c.expires_at,
+]
+QUEUED, RUNNING, DONE, FAILED, CANCELLED = (str(state) for state in JobState)
+"""States of articles have the names of those of jobs."""
+UNENDED = job.c.ended_at.is_(None)
+"""Jobs that wait or run: the condition of their index."""
+UNENDED_ARTICLES = sa.select(
+    sa.func.coalesce(sa.func.sum(job.c.articles - job.c.done - job.c.failed), 0)
+).where(UNENDED)
+
+
+def owned(owner: str, job_id: str) -> sa.ColumnElement[bool]:
+    """The job, if it is the owner's."""
+    return sa.and_(job.c.id == job_id, job.c.owner == owner)
+
+
+def as_job(row: sa.Row[*tuple[Any, ...]]) -> Job:
+    """A row of ``JOB_COLUMNS``."""
+    return Job(**{**row._mapping, "state": JobState(row.state)})
+
+
+def find_job(
+    connection: sa.Connection, which: sa.ColumnElement[bool], *, lock: bool = False
+) -> Job:
+    """A job, held by this transaction when ``lock`` is set.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = sa.select(*JOB_COLUMNS).where(which)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise NotFound("there is no such job")
+    return as_job(row)
+
+
+def earlier_job(
+    connection: sa.Connection, owner: str, idempotency_key: str | None, fingerprint: str
+) -> Job:
+    """The job that has the idempotency key already.
+
+    Raises:
+        InvalidRequest: ``idempotency_key_reused``: its body had another fingerprint.
+    """
+    which = sa.and_(job.c.owner == owner, job.c.idempotency_key == idempotency_key)
+    kept = connection.scalar(sa.select(job.c.fingerprint).where(which).with_for_update())
+    if kept is None:  # it expired in this moment
+        raise StorageUnavailable("the job changed meanwhile", headers={"Retry-After": "1"})
+    if kept != fingerprint:
+        raise InvalidRequest(
+            "this Idempotency-Key came before, with another body", code="idempotency_key_reused"
+        )
+    return find_job(connection, which)
+
+
+def chunks(job_id: str, articles: Iterable[NewArticle]) -> Iterator[Sequence[dict[str, Any]]]:
+    """Rows of articles, some at a time."""
+    numbered = enumerate(articles)
+    while chunk := list(islice(numbered, _INSERTED_ROWS)):
+        yield [
+            {
+                "job_id": job_id,
+                "position": position,
+                "article_id": article.id,
+                "state": QUEUED if article.error is None else FAILED,
+                "attempts": 0,
+                "request": article.request,
+                "error": article.error,
+            }
+            for position, article in chunk
+        ]
+
+
+def articles_in(state: str) -> sa.Select[Any]:
+    """Articles of the job of the query around it that are in a state."""
+    return (
+        sa.select(job_article.c.job_id)
+        .where(job_article.c.job_id == job.c.id, job_article.c.state == state)
+        .correlate(job)
+    )
+
+
+def next_job(suspect: bool, *, skip_locked: bool) -> sa.Select[str]:
+    """The job whose turn it is among those with an article to give; it gets locked."""
+    query = sa.select(job.c.id).where(UNENDED)
+    if suspect:  # few: found by their index
+        suspects = sa.select(job_article.c.job_id).where(SUSPECT, job_article.c.state == QUEUED)
+        query = query.where(job.c.id.in_(suspects))
+    else:  # most jobs have one: tried in the order of turns
+        query = query.where(articles_in(QUEUED).where(job_article.c.attempts == 0).exists())
+    query = query.order_by(job.c.turn, job.c.created_at).limit(1)
+    return query.with_for_update(skip_locked=skip_locked)
+
+
+def delete_lease(connection: sa.Connection, lease_id: str) -> bool:
+    """Whether the lease was still there; nothing is claimed under it from now on."""
+    return bool(connection.execute(sa.delete(lease).where(lease.c.id == lease_id)).rowcount)
+
+
+def held_articles(connection: sa.Connection, lease_id: str) -> sa.ColumnElement[bool]:
+    """The articles under way under a lease that is deleted; their jobs are locked."""
+    held = sa.and_(job_article.c.lease_id == lease_id, job_article.c.state == RUNNING)
+    lock_jobs(connection, connection.scalars(sa.select(job_article.c.job_id).where(held)).all())
+    return held
+
+
+def lock_jobs(connection: sa.Connection, job_ids: Collection[str]) -> None:
+    """Hold the rows of jobs, in an order that all keep."""
+    query = sa.select(job.c.id).where(job.c.id.in_(job_ids)).order_by(job.c.id)
+    connection.execute(query.with_for_update())
