@@ -3,16 +3,16 @@
 import asyncio
 from abc import abstractmethod
 
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from service.api.access import KeyedRoute
 from service.api.problems import stopping
 from service.errors import MethodNotAllowed, ServiceError
 
 
-class DialectRoute(APIRoute):
+class DialectRoute(KeyedRoute):
     """A route whose errors, whatever they are, are answered in the shape of its dialect."""
 
     @staticmethod

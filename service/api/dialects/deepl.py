@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.api.body import disconnected
+from service.api.access import Access
 from service.api.dialects import deepl_documents
 from service.api.dialects.deepl_fields import (
     SOURCE_LANGUAGES,
@@ -21,10 +21,10 @@ from service.api.dialects.deepl_fields import (
 from service.api.dialects.patience import patient_json
 from service.api.dialects.texts import TranslatedText, translate_texts
 from service.api.fields import read_fields
+from service.api.running import RequestWorkers
 from service.article.warnings import ArticleWarning, WarningCode
 from service.errors import NotFound, RequestError
 from service.pipeline import SOURCE_LANGUAGE, TARGET_LANGUAGE, ArticlePipeline
-from service.serving.workers import Workers
 from service.settings import Settings
 
 NO_LIMIT = 1_000_000_000_000
@@ -38,15 +38,18 @@ class _Meter:
         self.characters = 0
 
 
-def create_router(settings: Settings, workers: Workers, pipeline: ArticlePipeline) -> APIRouter:
+def create_router(
+    settings: Settings, workers: RequestWorkers, access: Access, pipeline: ArticlePipeline
+) -> APIRouter:
     """The routes of DeepL's API over one pipeline.
 
-    A key, in ``Authorization: DeepL-Auth-Key`` or in the field ``auth_key``, is taken and not
-    looked at.
+    The key is in ``Authorization: DeepL-Auth-Key`` or ``Bearer``. The field ``auth_key``, which
+    DeepL itself takes no more, is not looked at.
 
     Args:
         settings: limits.
-        workers: runs the pipeline off the event loop.
+        workers: do the work of requests.
+        access: knows what a key has spent.
         pipeline: does the work.
     """
     meter = _Meter()
@@ -63,7 +66,8 @@ def create_router(settings: Settings, workers: Workers, pipeline: ArticlePipelin
         bullets = read_bullets(fields)
 
         async def answer() -> dict[str, Any]:
-            (translated, made), timings = await workers.run(
+            translated, _ = await workers.run(
+                request,
                 lambda work: translate_texts(
                     pipeline,
                     texts,
@@ -74,10 +78,7 @@ def create_router(settings: Settings, workers: Workers, pipeline: ArticlePipelin
                 ),
                 characters=sum(map(len, texts)),
                 key=("deepl", format, source, bullets, *texts),
-                disconnected=disconnected(request),
             )
-            for part in made:
-                request.state.account.answered(part, timings)
             meter.characters += sum(map(len, texts))
             return {
                 "translations": [
@@ -106,9 +107,13 @@ def create_router(settings: Settings, workers: Workers, pipeline: ArticlePipelin
         raise RequestError("Parameter 'type' is invalid. 'source' and 'target' are valid values.")
 
     @router.api_route("/v2/usage", methods=["GET", "POST"])
-    async def usage() -> Response:
-        """The characters translated since the server began, and no limit."""
-        return JSONResponse({"character_count": meter.characters, "character_limit": NO_LIMIT})
+    async def usage(request: Request) -> Response:
+        """The key's characters of this day and their limit; without keys those of all since the
+        server began."""
+        count, limit = meter.characters, None
+        if access.required:
+            count, limit = await access.spent_today(request)
+        return JSONResponse({"character_count": count, "character_limit": limit or NO_LIMIT})
 
     @router.get("/v2/glossary-language-pairs")
     async def glossary_languages() -> Response:

@@ -7,7 +7,7 @@ come back, has to hand in the file again.
 import asyncio
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import PurePath
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from service.api.account import Made
 from service.api.dialects.deepl_fields import (
     DeepLRoute,
     check_formality,
@@ -24,18 +25,19 @@ from service.api.dialects.deepl_fields import (
     read_languages,
 )
 from service.api.dialects.documents import (
+    File,
     TranslatedFile,
     media_type_of,
+    read_file,
     suffix_after,
     suffix_of,
-    translate_file,
 )
 from service.api.fields import read_fields
 from service.api.problems import log_failure
-from service.errors import NotFound, Overloaded, RequestError, ServiceError
-from service.pipeline import SOURCE_LANGUAGE, ArticlePipeline, TranslatedArticle
-from service.serving.work import Timings, Work
-from service.serving.workers import Workers
+from service.api.running import RequestWorkers
+from service.errors import InvalidRequest, NotFound, Overloaded, RequestError, ServiceError
+from service.pipeline import SOURCE_LANGUAGE, ArticlePipeline
+from service.serving.work import Work
 
 MAX_DOCUMENTS = 100
 """Documents waiting, being translated or waiting to be fetched."""
@@ -63,7 +65,8 @@ class _Document:
         self.size = size
         self.id = secrets.token_hex(16).upper()
         self.key = secrets.token_hex(32).upper()
-        self.has_begun = False
+        self.begun = asyncio.Event()
+        self.refusal: ServiceError | None = None
         self.finished = asyncio.Event()
         self.outcome: TranslatedFile | ServiceError | None = None
 
@@ -72,52 +75,57 @@ class Documents:
     """All documents, and the tasks that translate them.
 
     Args:
-        workers: runs the pipeline off the event loop.
-        pipeline: does the work.
+        workers: do the work of requests.
+        pipeline: translates.
     """
 
-    def __init__(self, workers: Workers, pipeline: ArticlePipeline) -> None:
+    def __init__(self, workers: RequestWorkers, pipeline: ArticlePipeline) -> None:
         self._workers = workers
         self._pipeline = pipeline
         self._documents: dict[str, _Document] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def add(
-        self,
-        name: str,
-        suffix: str,
-        data: bytes,
-        source_language: str,
-        request_id: str,
-        account: Callable[[TranslatedArticle, Timings], None],
+        self, request: Request, name: str, suffix: str, data: bytes, source_language: str
     ) -> _Document:
         """Take in a file and begin with it.
 
         Args:
+            request: who pays, and in whose name failures are logged. It is over before the work,
+                so that its log line says nothing of that; the metrics do.
             name: its name.
             suffix: what it is.
             data: what it holds.
             source_language: ``nl``, or ``auto`` to find out.
-            request_id: for the log.
-            account: counts what was translated and what it took.
 
         Raises:
             Overloaded: too many documents are held, or requests are being worked on.
+            ServiceError: see ``RequestWorkers.run``.
         """
         held = sum(document.size for document in self._documents.values())
         if len(self._documents) >= MAX_DOCUMENTS or held + len(data) > MAX_BYTES:
             raise Overloaded("too many documents are here", headers={"Retry-After": "60"})
         document = _Document(name, len(data))
         self._documents[document.id] = document
-        task = asyncio.create_task(
-            self._translate(document, suffix, data, source_language, request_id, account)
-        )
+        try:
+            file, _ = await self._workers.run(
+                request,
+                lambda _work: (read_file(suffix, data), ()),
+                characters=0,  # those of its text are counted before the translation
+            )
+        except InvalidRequest as error:
+            self._end(document, error)
+            return document
+        except BaseException:
+            self.remove(document)
+            raise
+        task = asyncio.create_task(self._translate(document, request, file, source_language))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        await asyncio.sleep(0)  # its first step asks for a place among the requests
-        if isinstance(document.outcome, Overloaded):
+        await document.begun.wait()
+        if document.refusal is not None:
             self.remove(document)
-            raise document.outcome
+            raise document.refusal
         return document
 
     def find(self, document_id: str, key: object) -> _Document:
@@ -144,40 +152,42 @@ class Documents:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _translate(
-        self,
-        document: _Document,
-        suffix: str,
-        data: bytes,
-        source_language: str,
-        request_id: str,
-        account: Callable[[TranslatedArticle, Timings], None],
+        self, document: _Document, request: Request, file: File, source_language: str
     ) -> None:
-        def translate(work: Work) -> tuple[TranslatedFile, TranslatedArticle]:
-            document.has_begun = True
-            return translate_file(
-                self._pipeline, suffix, data, source_language=source_language, work=work
-            )
+        loop = asyncio.get_running_loop()
+
+        def translate(work: Work) -> tuple[TranslatedFile, Sequence[Made]]:
+            loop.call_soon_threadsafe(document.begun.set)
+            return file.translate(self._pipeline, source_language=source_language, work=work)
 
         try:
-            (result, article), timings = await self._workers.run(
+            result, _ = await self._workers.run(
+                request,
                 translate,
-                characters=len(data),
-                disconnected=_never,
+                characters=len(file.text),
+                attended=False,
                 deadline_seconds=WORK_SECONDS,
             )
-            account(article, timings)
-            document.outcome, document.size = result, len(result.data)
+            self._end(document, result)
         except Exception as exc:
             error = exc if isinstance(exc, ServiceError) else ServiceError("an internal error")
-            document.outcome, document.size = error, 0
+            if not document.begun.is_set():
+                document.refusal = error
+            self._end(document, error)
             if error.status == ServiceError.status:
-                log_failure(request_id, exc)
+                log_failure(request.state.request_id, exc)
+        finally:
+            document.begun.set()
+
+    def _end(self, document: _Document, outcome: TranslatedFile | ServiceError) -> None:
+        document.outcome = outcome
+        document.size = len(outcome.data) if isinstance(outcome, TranslatedFile) else 0
         document.finished.set()
         loop = asyncio.get_running_loop()
         loop.call_later(KEPT_SECONDS, self._documents.pop, document.id, None)
 
 
-def create_router(workers: Workers, pipeline: ArticlePipeline) -> APIRouter:
+def create_router(workers: RequestWorkers, pipeline: ArticlePipeline) -> APIRouter:
     """The routes of documents; see ``deepl.create_router``."""
     documents = Documents(workers, pipeline)
 
@@ -206,13 +216,11 @@ def create_router(workers: Workers, pipeline: ArticlePipeline) -> APIRouter:
         if f".{fields.first('output_format') or suffix[1:]}".lower() != after:
             raise not_supported("output_format")
         document = await documents.add(
+            request,
             f"{PurePath(name).stem[:MAX_NAME_CHARACTERS]}{after}",
             suffix,
             file.data,
             SOURCE_LANGUAGE if source else "auto",
-            request.state.request_id,
-            # The request is over by then: its log line says nothing of this, the metrics do.
-            request.state.account.answered,
         )
         return JSONResponse({"document_id": document.id, "document_key": document.key})
 
@@ -225,8 +233,7 @@ def create_router(workers: Workers, pipeline: ArticlePipeline) -> APIRouter:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await document.finished.wait()
         if document.outcome is None:
-            state = "translating" if document.has_begun else "queued"
-            return JSONResponse({"document_id": document_id, "status": state})
+            return JSONResponse({"document_id": document_id, "status": "translating"})
         if isinstance(document.outcome, TranslatedFile):
             return JSONResponse(
                 {
@@ -262,8 +269,3 @@ def create_router(workers: Workers, pipeline: ArticlePipeline) -> APIRouter:
         )
 
     return router
-
-
-async def _never() -> None:
-    """Nobody waits on a connection."""
-    await asyncio.Event().wait()

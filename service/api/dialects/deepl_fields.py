@@ -3,17 +3,27 @@
 import json
 from collections.abc import Callable, Collection
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from service.api.access import key_in_header
 from service.api.dialects import DialectRoute
 from service.api.fields import Fields
 from service.api.schemas import MAX_BULLETS
 from service.article.document import Format
-from service.errors import ContentTooLarge, InvalidRequest, RequestError, ServiceError
+from service.errors import (
+    ContentTooLarge,
+    InvalidRequest,
+    RequestError,
+    ServiceError,
+    Unauthorized,
+)
 from service.summarization.summarizer import SummaryOptions
 
 SOURCE_LANGUAGES = {"NL": "Dutch"}
+QUOTA_EXCEEDED = 456
+"""DeepL's own status, which no standard has."""
 TARGET_LANGUAGES = {"EN-GB": "English (British)", "EN-US": "English (American)"}
 
 _BOOLEANS = ("0", "1", "false", "true")
@@ -40,13 +50,25 @@ class DeepLRoute(DialectRoute):
         document = {"message": error.detail}
         if error.code == "language_not_served":
             document = {"message": not_supported("source_lang").detail, "detail": error.detail}
+        status = error.status
+        if isinstance(error, InvalidRequest):  # DeepL calls every bad field a bad request
+            status = RequestError.status
+        elif isinstance(error, Unauthorized):
+            status = 403
+            document = {"message": "Authorization failed: DeepL-Auth-Key is not a valid key."}
+        elif error.code == "quota_exceeded":
+            status = QUOTA_EXCEEDED
+            document = {"message": "Quota for this billing period has been exceeded."}
         return Response(
             json.dumps(document),
-            # DeepL calls every bad field a bad request.
-            RequestError.status if isinstance(error, InvalidRequest) else error.status,
+            status,
             error.headers,
             media_type="application/json",
         )
+
+    async def find_key(self, request: Request) -> str | None:
+        """The key in the header, after DeepL's word for it or ``Bearer``."""
+        return key_in_header(request, scheme="DeepL-Auth-Key")
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ``DialectRoute``; the trace id is the request id."""

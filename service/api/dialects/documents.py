@@ -1,14 +1,20 @@
 """Files in a dialect: a whole file in, the same file in English out."""
 
 import mimetypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
+from service.api.account import Made
 from service.article import files
 from service.article.document import Format
 from service.errors import RequestError, StartupError
-from service.pipeline import ArticlePipeline, TranslatedArticle
+from service.pipeline import ArticlePipeline
 from service.serving.work import Work
+
+if TYPE_CHECKING:
+    from service.article.files.docx_translation import DocxDocument
 
 SAME_SUFFIXES = files.TEXT_SUFFIXES | {".docx"}
 """Of files that come back as they came in; others become Markdown."""
@@ -60,40 +66,71 @@ def media_type_of(suffix: str) -> str:
     return mimetypes.guess_type(f"document{suffix}")[0] or "application/octet-stream"
 
 
-def translate_file(
-    pipeline: ArticlePipeline, suffix: str, data: bytes, *, source_language: str, work: Work
-) -> tuple[TranslatedFile, TranslatedArticle]:
-    """Translate a file.
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that has been read.
+
+    Attributes:
+        data: what it holds.
+        text: what is translated of it.
+        format: how that is written.
+        word: the parts of a ``.docx`` file, which is written again with its styles.
+    """
+
+    data: bytes
+    text: str
+    format: Format
+    word: "DocxDocument | None"
+
+    def translate(
+        self, pipeline: ArticlePipeline, *, source_language: str, work: Work
+    ) -> tuple[TranslatedFile, Sequence[Made]]:
+        """Translate the file.
+
+        Args:
+            pipeline: does the work.
+            source_language: see ``ArticlePipeline.translate_article``.
+            work: the request that this is for.
+
+        Returns:
+            A ``.docx`` file with the styles of the original; text, HTML and Markdown with the
+            structure of the original, as UTF-8; Markdown of anything else. Beside it, what the
+            pipeline made.
+
+        Raises:
+            ServiceError: see ``ArticlePipeline.translate_article``.
+        """
+        article = pipeline.translate_article(
+            self.text,
+            format=self.format,
+            main_text=False,
+            source_language=source_language,
+            checkpoint=work.checkpoint,
+        )
+        english = article.body.target.text
+        if self.word:
+            translated = self.word.render(english)
+        else:
+            # HTML may still name the encoding that it came in; a byte order mark goes before that.
+            is_same = self.data.startswith(self.text.encode("utf-8")[:1024])
+            is_renamed = self.format is Format.HTML and not is_same
+            translated = english.encode("utf-8-sig" if is_renamed else "utf-8")
+        return TranslatedFile(translated, len(self.text)), [article]
+
+
+def read_file(suffix: str, data: bytes) -> File:
+    """Read a file.
 
     Args:
-        pipeline: does the work.
         suffix: what the file is; see :func:`suffix_of`.
         data: what it holds.
-        source_language: see ``ArticlePipeline.translate_article``.
-        work: the request that this is for.
-
-    Returns:
-        A ``.docx`` file with the styles of the original; text, HTML and Markdown with the structure
-        of the original, as UTF-8; Markdown of anything else. Beside it, the article in it.
 
     Raises:
         InvalidRequest: see ``article.files.read_document``.
-        ServiceError: see ``ArticlePipeline.translate_article``.
     """
     name = f"document{suffix}"
-    word = files.open_docx(name, data) if suffix == ".docx" else None
-    text, format = (word.html, Format.HTML) if word else files.read_document(name, data)
-    article = pipeline.translate_article(
-        text,
-        format=format,
-        main_text=False,
-        source_language=source_language,
-        checkpoint=work.checkpoint,
-    )
-    english = article.body.target.text
-    if word:
-        return TranslatedFile(word.render(english), len(text)), article
-    # HTML may still name the encoding that it came in; a byte order mark goes before that.
-    is_renamed = format is Format.HTML and not data.startswith(text.encode("utf-8")[:1024])
-    translated = english.encode("utf-8-sig" if is_renamed else "utf-8")
-    return TranslatedFile(translated, len(text)), article
+    if suffix == ".docx":
+        word = files.open_docx(name, data)
+        return File(data, word.html, Format.HTML, word)
+    text, format = files.read_document(name, data)
+    return File(data, text, format, None)

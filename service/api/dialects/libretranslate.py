@@ -11,33 +11,41 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from service.api.access import Access, key_in_header
 from service.api.account import Made
-from service.api.body import disconnected
 from service.api.dialects import DialectRoute
 from service.api.dialects.documents import (
     media_type_of,
+    read_file,
     served_suffixes,
     suffix_after,
     suffix_of,
-    translate_file,
 )
 from service.api.dialects.downloads import Downloads
 from service.api.dialects.patience import patient_json
 from service.api.dialects.texts import TranslatedText, translate_texts
 from service.api.fields import Fields, read_fields
 from service.api.problems import RETRY_SECONDS
+from service.api.running import RequestWorkers
 from service.api.schemas import MAX_BULLETS
 from service.article.document import Format
 from service.article.formats import parse
 from service.article.language import DetectedLanguage, LanguageIdentifier
-from service.errors import InvalidRequest, MalformedBody, Overloaded, RequestError, ServiceError
+from service.errors import (
+    InvalidRequest,
+    MalformedBody,
+    Overloaded,
+    RequestError,
+    ServiceError,
+    Unauthorized,
+)
 from service.pipeline import SOURCE_LANGUAGE, TARGET_LANGUAGE, ArticlePipeline
 from service.serving.work import Work
-from service.serving.workers import Workers
 from service.settings import Settings
 
 LANGUAGES = {TARGET_LANGUAGE: "English", SOURCE_LANGUAGE: "Dutch"}
 AUTO = "auto"
+API_KEY = "api_key"
 FRONTEND_TIMEOUT_MS = 500
 """LibreTranslate's own default: how long its page waits after a key before it translates."""
 
@@ -60,6 +68,8 @@ class LibreTranslateRoute(DialectRoute):
         detail, status = error.detail, error.status
         if isinstance(error, MalformedBody) and error.code != "malformed_form":
             detail = "Invalid JSON format"
+        elif isinstance(error, Unauthorized):
+            detail, status = "Invalid API key", 403
         elif isinstance(error, InvalidRequest):
             # What could not be told from the fields alone; 422 is not among its statuses.
             detail, status = f"Invalid request: {detail}", 400
@@ -67,6 +77,13 @@ class LibreTranslateRoute(DialectRoute):
         return Response(
             json.dumps({"error": detail}), status, error.headers, media_type="application/json"
         )
+
+    async def find_key(self, request: Request) -> str | None:
+        """The key in the header or in the body, which is read for it; never one in the address."""
+        if "authorization" in request.headers or API_KEY in request.query_params:
+            return key_in_header(request)
+        key = (await read_fields(request)).first(API_KEY)
+        return key if isinstance(key, str) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +116,20 @@ class _Wanted:
 
 def create_router(
     settings: Settings,
-    workers: Workers,
+    workers: RequestWorkers,
+    access: Access,
     pipeline: ArticlePipeline,
     identifier: LanguageIdentifier,
 ) -> APIRouter:
     """The routes of LibreTranslate over one pipeline.
 
-    The field ``api_key`` is taken and not looked at, as are ``secret`` and unknown fields.
+    The key is in the field ``api_key`` of a JSON object or a form, or in ``Authorization: Bearer``.
+    The field ``secret`` and unknown fields are not looked at.
 
     Args:
         settings: limits.
-        workers: runs the pipeline off the event loop.
+        workers: do the work of requests.
+        access: says whether a key is required.
         pipeline: does the work.
         identifier: tells the language of texts sent with ``source=auto``.
     """
@@ -123,14 +143,12 @@ def create_router(
         wanted = _read_wanted(await read_fields(request), identifier, *limits)
 
         async def work() -> dict[str, Any]:
-            (translated, made), timings = await workers.run(
+            translated, _ = await workers.run(
+                request,
                 lambda work: _translate(pipeline, wanted, work),
                 characters=sum(map(len, wanted.texts)),
                 key=wanted,
-                disconnected=disconnected(request),
             )
-            for part in made:
-                request.state.account.answered(part, timings)
             return _answer(wanted, translated)
 
         return await patient_json(work())
@@ -154,6 +172,7 @@ def create_router(
     @router.get("/health")
     async def health(request: Request) -> Response:
         """Whether the server is ready for work."""
+        await access.check()
         if trouble := request.app.state.health.unready():
             raise Overloaded(trouble, code="unavailable", headers={"Retry-After": RETRY_SECONDS})
         return JSONResponse({"status": "ok"})
@@ -165,8 +184,8 @@ def create_router(
             {
                 "charLimit": settings.max_article_characters,
                 "frontendTimeout": FRONTEND_TIMEOUT_MS,
-                "apiKeys": False,
-                "keyRequired": False,
+                "apiKeys": access.required,
+                "keyRequired": access.required,
                 "suggestions": False,
                 "filesTranslation": True,
                 "supportedFilesFormat": sorted(served_suffixes()),
@@ -195,18 +214,18 @@ def create_router(
         _check_language(target, "target")
         # The text is not read yet: what is not said to be English is as good as Dutch.
         _check_pair(SOURCE_LANGUAGE if source == AUTO else source, target)
-        (translated, article), timings = await workers.run(
-            lambda work: translate_file(
+        file, _ = await workers.run(
+            request, lambda _work: (read_file(suffix, upload.data), ()), characters=0
+        )
+        translated, _ = await workers.run(
+            request,
+            lambda work: file.translate(
                 pipeline,
-                suffix,
-                upload.data,
                 source_language=AUTO if source == AUTO else SOURCE_LANGUAGE,
                 work=work,
             ),
-            characters=len(upload.data),
-            disconnected=disconnected(request),
+            characters=len(file.text),
         )
-        request.state.account.answered(article, timings)
         name = downloads.add(_english_name(upload.name, suffix), translated.data)
         return JSONResponse({"translatedFileUrl": f"{request.base_url}download_file/{name}"})
 

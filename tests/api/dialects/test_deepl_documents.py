@@ -13,10 +13,16 @@ import docx
 import pytest
 from fastapi import FastAPI
 from gated_engine import GatedEngine
+from starlette.requests import Request
+from starlette.types import Message
 
+from service.api.access import Access
 from service.api.dialects import deepl_documents
-from service.app import create_app, load_pipeline
+from service.api.running import RequestWorkers
+from service.app import create_app
 from service.errors import InferenceError
+from service.loading import load_pipeline
+from service.serving.health import Health
 from service.serving.metrics import Metrics
 from service.serving.workers import Workers
 from service.settings import Settings
@@ -265,10 +271,17 @@ def test_a_server_that_stops_gives_up_its_documents(settings: Settings) -> None:
     engine.entered.clear()
     engine.gate.clear()
 
+    async def nothing_comes() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
     async def stop_halfway() -> None:
-        documents = deepl_documents.Documents(workers, pipeline)
+        documents = deepl_documents.Documents(
+            RequestWorkers(workers, Access(None, Health([]))), pipeline
+        )
+        request = Request({"type": "http", "state": {}}, nothing_comes)
         text = "\n\n".join(f"Zin nummer {number}." for number in range(2_000))
-        await documents.add("brief.txt", ".txt", text.encode(), "nl", "id", lambda *_: None)
+        await documents.add(request, "brief.txt", ".txt", text.encode(), "nl")
         assert await asyncio.to_thread(engine.entered.wait, WAIT_SECONDS)
         await documents.close()
         engine.gate.set()
