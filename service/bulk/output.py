@@ -1,0 +1,142 @@
+"""Where rows go: a file that only grows, and that a run can go on with."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from io import FileIO
+from pathlib import Path
+from typing import NamedTuple
+
+import filelock
+
+from service.bulk.sources import read_lines
+from service.errors import StartupError
+
+SYNC_SECONDS = 1.0
+"""Longest time that a row stays out of the reach of a power cut, and shortest between two calls of
+fsync."""
+_HEAD_BYTES = 65_536
+"""How much of a row is read again: an id of 4096 bytes, the longest path on Linux, is at most 24 kB
+of JSON."""
+_HEAD = re.compile(
+    rb'\{"id":("(?:[ !#-\[\]-~]|\\["\\bfnrt]|\\u[0-9a-f]{4})*"),"article":(?:(null)|\{)'
+)
+"""How a row begins; its id is ASCII."""
+
+
+class Written(NamedTuple):
+    """A row that an earlier run wrote.
+
+    Attributes:
+        id: of its article.
+        is_error: whether it is an error.
+    """
+
+    id: str
+    is_error: bool
+
+
+class Output:
+    """A file of rows, written by this process alone.
+
+    Rows are on their way to the disk as soon as they are appended, so that a process that is killed
+    loses at most the end of one row.
+
+    Args:
+        file: opened to read and to append, unbuffered.
+        path: its name, for errors.
+    """
+
+    def __init__(self, file: FileIO, path: Path) -> None:
+        self._file, self._path = file, path
+        self._synced = time.monotonic()
+        self._is_synced = True
+
+    def written(self) -> Iterator[Written]:
+        """The rows that are there; what is behind the last whole one is cut off.
+
+        Raises:
+            StartupError: there is something else than rows.
+        """
+        end = 0
+        with self._errors(), self._path.open("rb") as file:
+            for number, line in enumerate(read_lines(file, _HEAD_BYTES), start=1):
+                if not line.is_ended:
+                    break
+                head = _HEAD.match(line.data)
+                if head is None:
+                    raise StartupError(f"{self._path}: line {number} is no row of kortom bulk")
+                yield Written(json.loads(head[1]), head[2] is not None)
+                end = line.end
+            self._file.truncate(end)
+
+    def append(self, row: bytes) -> None:
+        """Write a row.
+
+        Args:
+            row: with its line feed.
+
+        Raises:
+            StartupError: the disk is full or broken.
+        """
+        with self._errors():
+            rest = memoryview(row)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        self._is_synced = False
+
+    def sync(self, *, now: bool = False) -> None:
+        """See to it that the rows outlast a power cut, unless that was done a moment ago.
+
+        Args:
+            now: also then.
+
+        Raises:
+            StartupError: the disk is full or broken.
+        """
+        if self._is_synced or not (now or time.monotonic() - self._synced >= SYNC_SECONDS):
+            return
+        with self._errors():
+            os.fsync(self._file.fileno())
+        self._synced = time.monotonic()
+        self._is_synced = True
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StartupError(f"{self._path}: {error.strerror}") from None
+
+
+@contextmanager
+def open_output(path: Path, *, resume: bool) -> Iterator[Output]:
+    """Open a file for rows, for this process alone; an empty file ``.NAME.lock`` beside it stays.
+
+    Args:
+        path: the file.
+        resume: whether rows may be there.
+
+    Raises:
+        StartupError: rows are there and should not be, another process writes it, or it can't be
+            written.
+    """
+    with ExitStack() as stack:
+        try:
+            path = path.resolve()
+            if not path.parent.is_dir():  # the lock would make it
+                raise StartupError(f"{path.parent}: no such directory")
+            stack.enter_context(filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=0))
+            if path.exists() and not path.is_file():
+                raise StartupError(f"{path}: this is no file")
+            file = stack.enter_context(path.open("ab", buffering=0))
+            if not resume and os.fstat(file.fileno()).st_size:
+                raise StartupError(f"{path} is there: go on with it by --resume, or take another")
+        except filelock.Timeout:
+            raise StartupError(f"{path}: another process writes it") from None
+        except OSError as error:
+            raise StartupError(f"{path}: {error.strerror}") from None
+        yield Output(file, path)
