@@ -1,0 +1,245 @@
+"""``kortom bulk --engine ray``: an archive translated shard by shard by Ray Data."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow
+import ray
+import ray.data
+from ray.data import ActorPoolStrategy, DataContext
+from ray.exceptions import RayError
+
+from service import logs
+from service.api.articles import Articles
+from service.bulk.progress import Progress, Tally
+from service.bulk.rows import Row, make_row, read_record, refused
+from service.bulk.run import EXIT_ERROR_ROWS, EXIT_OK
+from service.cluster.application import cpus, worker_settings
+from service.cluster.manifest import Head, fingerprint, open_parts
+from service.cluster.shards import Archive, Shard
+from service.cluster.start import ray_cluster
+from service.errors import ContentTooLarge, InferenceError, ServiceError, StartupError, one_line
+from service.loading import load_pipeline
+from service.models.card import load_card
+from service.models.profiles import PROFILES
+from service.models.store import WITHOUT_FILES, ModelStore
+from service.serving.health import Health
+from service.serving.work import Work
+from service.settings import Settings
+from service.translation.glossary import load_glossary
+
+logger = logging.getLogger(__name__)
+
+BLOCK_ARTICLES = 8
+"""Articles that a worker gets together: their sentences share batches, and at the end of a shard
+the other workers wait for no more than so many."""
+ATTEMPTS = 2
+"""How often a block is tried whose worker dies."""
+
+
+class Translating:
+    """A worker: one pipeline, which turns articles into rows.
+
+    Args:
+        settings: ``models_dir`` is that of the worker's node.
+
+    Raises:
+        StartupError: a model is missing or damaged, or does not run.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        logs.configure(settings.log_level, json_lines=True)
+        loaded = load_pipeline(settings)
+        self._articles = Articles(loaded.pipeline, loaded.models)
+        self._health = Health(loaded.engines)
+        self._threads = ThreadPoolExecutor(BLOCK_ARTICLES, thread_name_prefix="article")
+
+    def __call__(self, block: "pyarrow.Table") -> "pyarrow.Table":
+        """Rows for the articles of a block.
+
+        Args:
+            block: columns ``position``, ``number`` and ``line``.
+
+        Returns:
+            Columns ``position``, ``line``, ``is_error`` and ``characters``: the fields of a
+            ``Row``, and whose it is. An article that can't be translated is a row, too.
+        """
+
+        def row(article: dict[str, int | bytes]) -> Row:
+            record = read_record(article["line"], article["number"])  # type: ignore[arg-type]
+            return make_row(record, self._translate, Work())
+
+        rows = list(self._threads.map(row, block.to_pylist()))
+        columns = {name: [getattr(row, name) for row in rows] for name in Row._fields}
+        return pyarrow.table({"position": block["position"], **columns})
+
+    def _translate(self, request: str, work: Work) -> str:
+        """See ``Articles.translate``; a worker whose engine is broken ends, and Ray starts it anew.
+
+        Else it would make error rows of all articles that are left.
+        """
+        try:
+            return self._articles.translate(request, work)
+        except InferenceError:
+            if reason := self._health.dead():
+                logger.critical("a worker ends: %s", reason)
+                os._exit(1)
+            raise
+
+
+def run(
+    source: Path, directory: Path, settings: Settings, worker: type[Translating] = Translating
+) -> int:
+    """Translate what is not done yet of an archive.
+
+    Each shard is a job of Ray Data; its part and its line in the manifest are written when all of
+    it is done. A run that is killed loses the shard that it was at, nothing else.
+
+    Args:
+        source: see :class:`Archive`.
+        directory: of the parts and their manifest; made where missing.
+        settings: of the workers; ``max_body_bytes`` is the longest line that is an article.
+        worker: what articles are given to (a test's seam).
+
+    Returns:
+        0: there is a row for every article, and none is an error. 3: some are errors.
+
+    Raises:
+        StartupError: the input or the folder can't be used, or do not belong together; a model is
+            missing or damaged; Ray can't be started or joined, or no worker works.
+    """
+    settings = worker_settings(settings)
+    archive = Archive(source, settings.max_body_bytes)
+    head = _head(settings)
+    tally = Tally()
+    with open_parts(directory, head) as parts, ray_cluster(cpus(settings)):
+        context = DataContext.get_current()
+        context.enable_progress_bars = False
+        context.print_on_execution_start = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        tally.before = sum(entry.articles for entry in parts.entries)
+        tally.before_failed = sum(entry.errors for entry in parts.entries)
+        progress: Progress | None = None
+        done = 0
+        for shard in archive.shards():
+            if not parts.is_done(shard):
+                progress = progress or Progress(archive, tally, done)  # type: ignore[arg-type]  # its total
+                rows: list[Row | None] = [None] * len(shard.lines)
+                for position, row in translate_shard(shard, settings, worker):
+                    rows[position] = row
+                    tally.add(row)
+                    share = (tally.translated + tally.failed) and position / len(rows)
+                    progress.show(int(done + share * (shard.end - done)))
+                made = [row for row in rows if row is not None]
+                failed = sum(row.is_error for row in made)
+                parts.finish(shard, [row.line for row in made], failed)
+            done = shard.end
+        if len(parts.entries) and progress is not None:
+            print(progress.summary(archive.skipped), file=sys.stderr)
+    return EXIT_ERROR_ROWS if tally.before_failed + tally.failed else EXIT_OK
+
+
+def translate_shard(
+    shard: Shard, settings: Settings, worker: type[Translating]
+) -> Iterator[tuple[int, Row]]:
+    """A row for every article of a shard, as they come, with the article's place in it.
+
+    A block whose worker dies is tried :data:`ATTEMPTS` times. What is then missing is tried again
+    article by article, so that an article which kills its worker gets an error of its own.
+
+    Args:
+        shard: the articles.
+        settings: :func:`worker_settings`.
+        worker: what the blocks are given to.
+
+    Raises:
+        StartupError: no worker works.
+    """
+    missing: dict[int, dict[str, int | bytes]] = {}
+    for position, (number, line) in enumerate(shard.lines):
+        if line.is_whole:
+            missing[position] = {"position": position, "number": number, "line": line.data}
+        else:
+            too_long = ContentTooLarge(f"the line is over {settings.max_body_bytes} bytes")
+            yield position, _error_row(number, too_long)
+    for block_articles in (BLOCK_ARTICLES, 1):
+        if not missing:
+            return
+        before = len(missing)
+        for position, row in _map(list(missing.values()), block_articles, settings, worker):
+            del missing[position]
+            yield position, row
+        if len(missing) == before > 1:
+            raise StartupError("no worker of Ray's translates anything; its log says why")
+    for position in missing:
+        died = InferenceError("workers died of this article", code="set_aside")
+        yield position, _error_row(shard.lines[position][0], died)
+
+
+def _map(
+    articles: Iterable[dict[str, int | bytes]],
+    block_articles: int,
+    settings: Settings,
+    worker: type[Translating],
+) -> Iterator[tuple[int, Row]]:
+    """The rows of a job of Ray Data, without those of blocks that failed."""
+    items = list(articles)
+    table = pyarrow.Table.from_pylist(items)
+    blocks = [table.slice(start, block_articles) for start in range(0, len(items), block_articles)]
+    cores = cpus(settings)
+    workers = max(1, int(ray.cluster_resources().get("CPU", 0) // cores))
+    DataContext.get_current().max_errored_blocks = -1
+    try:
+        made = ray.data.from_arrow(blocks).map_batches(
+            worker,
+            batch_size=None,  # a block is a batch
+            batch_format="pyarrow",
+            fn_constructor_args=(settings,),
+            compute=ActorPoolStrategy(size=min(workers, len(blocks))),
+            num_cpus=cores,
+            num_gpus=int(settings.device == "cuda"),
+            udf_modifying_row_count=False,
+            ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": ATTEMPTS - 1},
+        )
+        for row in made.iter_rows():
+            yield row["position"], Row(row["line"], row["is_error"], row["characters"])
+    except RayError as exc:
+        raise StartupError(f"Ray Data: {one_line(exc)}") from exc
+
+
+def _error_row(number: int, error: ServiceError) -> Row:
+    return make_row(refused(str(number), error), lambda _request, _work: "", Work())
+
+
+def _head(settings: Settings) -> Head:
+    """What the rows of a run are made with, the models' files verified here.
+
+    Raises:
+        StartupError: a model is missing or damaged, or the glossary can't be read.
+    """
+    store = ModelStore(settings.models_dir)
+    profile = PROFILES[settings.profile]
+    cards = [
+        load_card(name, settings.cards_dir) for name in (profile.translation, profile.summarization)
+    ]
+    files = {}
+    for card in cards:
+        store.verify(card.name, "ctranslate2")
+        if card.name not in WITHOUT_FILES:
+            files[card.name] = store.manifest(card.name).model_dump(mode="json")["files"]
+    return Head(
+        models=tuple(card.name for card in cards),
+        fingerprint=fingerprint(
+            cards=[card.model_dump(mode="json") for card in cards],
+            files=files,
+            glossary=dict(load_glossary(settings.glossary).terms) if settings.glossary else None,
+            settings={
+                name: getattr(settings, name)
+                for name in ("beam_size", "repair", "max_article_characters", "max_body_bytes")
+            },
+        ),
+    )

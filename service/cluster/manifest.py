@@ -1,0 +1,200 @@
+"""What is done of an archive: part files, and a manifest with a line for each finished shard."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from service.cluster.shards import SHARD_ARTICLES, SHARD_BYTES, Shard
+from service.errors import StartupError
+
+MANIFEST = "manifest.jsonl"
+LOCK = ".lock"
+
+
+class Head(BaseModel):
+    """The first line: what the rows of all parts were made with.
+
+    Attributes:
+        models: their cards' names.
+        fingerprint: SHA-256 of the models' files and of all settings that change an answer.
+        shard_articles: most articles of a shard.
+        shard_bytes: most JSON of a shard, about.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: tuple[str, ...]
+    fingerprint: str
+    shard_articles: int = SHARD_ARTICLES
+    shard_bytes: int = SHARD_BYTES
+
+
+class Entry(BaseModel):
+    """A finished shard.
+
+    Attributes:
+        shard: its index.
+        part: name of the file of its rows.
+        articles: rows in it.
+        errors: how many of them are errors.
+        bytes: size of the part.
+        sha256: of the part.
+        input_sha256: of the articles, see ``Shard.digest``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shard: int
+    part: str
+    articles: int
+    errors: int
+    bytes: int
+    sha256: str
+    input_sha256: str
+
+
+class Parts:
+    """A folder of parts that only grows.
+
+    Args:
+        directory: of the parts and their manifest.
+        head: of this run.
+
+    Attributes:
+        entries: the finished shards, in order.
+
+    Raises:
+        StartupError: the folder's rows were made with something else, or it can't be used.
+    """
+
+    def __init__(self, directory: Path, head: Head) -> None:
+        self._directory = directory
+        self._manifest = directory / MANIFEST
+        self.entries: list[Entry] = []
+        with _errors(self._manifest):
+            lines = self._whole_lines()
+            if not lines:
+                self._append(head)
+                return
+            try:
+                there = Head.model_validate_json(lines[0])
+                self.entries = [Entry.model_validate_json(line) for line in lines[1:]]
+            except ValidationError:
+                raise StartupError(f"{self._manifest}: this is no manifest of kortom") from None
+        if there != head:
+            raise StartupError(
+                f"{directory}: its rows were made with other models or settings "
+                f"({', '.join(there.models)}): take another folder"
+            )
+
+    def is_done(self, shard: Shard) -> bool:
+        """Whether the shard was finished by an earlier run.
+
+        Raises:
+            StartupError: that shard was another one, or its part is gone.
+        """
+        if shard.index >= len(self.entries):
+            return False
+        entry = self.entries[shard.index]
+        if entry.input_sha256 != shard.digest():
+            raise StartupError(f"{self._directory}: {entry.part} is of another input")
+        part = self._directory / entry.part
+        if not part.is_file() or part.stat().st_size != entry.bytes:
+            raise StartupError(f"{part}: not what the manifest says")
+        return True
+
+    def finish(self, shard: Shard, rows: Sequence[bytes], errors: int) -> None:
+        """Write a shard's rows; they are there whole and on the disk, or not at all.
+
+        Args:
+            shard: the next one that is not done.
+            rows: of its articles, in order, each with its line feed.
+            errors: how many of them are errors.
+
+        Raises:
+            StartupError: the disk is full or broken.
+        """
+        name = f"part-{shard.index:05d}.jsonl"
+        part = self._directory / name
+        unfinished = part.with_suffix(".tmp")
+        digest = hashlib.sha256()
+        size = 0
+        with _errors(part):
+            with unfinished.open("wb") as file:
+                for row in rows:
+                    file.write(row)
+                    digest.update(row)
+                    size += len(row)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(part)
+            entry = Entry(
+                shard=shard.index,
+                part=name,
+                articles=len(rows),
+                errors=errors,
+                bytes=size,
+                sha256=digest.hexdigest(),
+                input_sha256=shard.digest(),
+            )
+            self._append(entry)
+        self.entries.append(entry)
+
+    def _append(self, line: Head | Entry) -> None:
+        with self._manifest.open("ab") as file:
+            file.write(line.model_dump_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        descriptor = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)  # the names of the part and of the manifest
+        finally:
+            os.close(descriptor)
+
+    def _whole_lines(self) -> list[bytes]:
+        """The lines of the manifest; the beginning of one that a kill cut off is removed."""
+        if not self._manifest.exists():
+            return []
+        data = self._manifest.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):
+            os.truncate(self._manifest, len(whole))
+        return whole.splitlines()
+
+
+@contextmanager
+def open_parts(directory: Path, head: Head) -> Iterator[Parts]:
+    """The folder, made where missing, for this process alone; an empty file ``.lock`` stays in it.
+
+    Raises:
+        StartupError: see :class:`Parts`; or another process writes there.
+    """
+    try:
+        directory.mkdir(exist_ok=True)
+        with filelock.FileLock(directory / LOCK, timeout=0):
+            yield Parts(directory, head)
+    except filelock.Timeout:
+        raise StartupError(f"{directory}: another process writes there") from None
+    except OSError as error:
+        raise StartupError(f"{directory}: {error.strerror}") from None
+
+
+def fingerprint(**parts: Any) -> str:
+    """SHA-256 over named things, as JSON with sorted keys, hexadecimal."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def _errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StartupError(f"{path}: {error.strerror}") from None

@@ -1,0 +1,140 @@
+"""An archive in shards: articles in the order of the input, so many in a shard, never more than fit
+in memory."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow.parquet
+
+from service.bulk.sources import Line, read_lines
+from service.errors import StartupError
+
+SUFFIXES = {".jsonl", ".ndjson", ".parquet"}
+"""Of the files of a folder that hold articles."""
+SHARD_ARTICLES = 10_000
+"""Most articles of a shard: the loss of a run that is killed, and minutes of work for many
+machines."""
+SHARD_BYTES = 64_000_000
+"""Of the JSON of a shard, about, so that long articles make shorter shards."""
+_PARQUET_ROWS = 256
+
+
+@dataclass(slots=True)
+class Shard:
+    """Articles that are done together.
+
+    Attributes:
+        index: of the shard, from 0.
+        lines: each with its number in the whole input, from 1.
+        input_bytes: of the lines.
+        end: how much of the input ends with it, in bytes.
+    """
+
+    index: int
+    lines: list[tuple[int, Line]] = field(default_factory=list)
+    input_bytes: int = 0
+    end: int = 0
+
+    def digest(self) -> str:
+        """SHA-256 of the lines, hexadecimal."""
+        digest = hashlib.sha256()
+        for number, line in self.lines:
+            digest.update(b"%d %d %d\n" % (number, line.is_whole, len(line.data)))
+            digest.update(line.data)
+        return digest.hexdigest()
+
+
+class Archive:
+    """The articles of a file, or of the files of a folder in the order of their names.
+
+    Lines are articles as ``POST /v1/articles`` takes them; a row of a Parquet file is one, too: its
+    columns are the fields, and those without a value are left out.
+
+    Args:
+        path: a .jsonl file, or a folder of .jsonl and .parquet files.
+        max_bytes: longest line that is taken for an article.
+
+    Attributes:
+        unit: see ``bulk.sources.Source``.
+        total: size of the files.
+        skipped: other files of the folder.
+
+    Raises:
+        StartupError: there is no such thing, or no article in it.
+    """
+
+    unit: Literal["byte", "file"] = "byte"
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        try:
+            files = sorted(path.iterdir()) if path.is_dir() else [path]
+            self._files = [file for file in files if file.suffix in SUFFIXES or file == path]
+            self.total: int | None = sum(file.stat().st_size for file in self._files)
+        except OSError as error:
+            raise StartupError(f"{path}: {error.strerror}") from None
+        if not self._files:
+            raise StartupError(f"{path}: no .jsonl and no .parquet file")
+        self.skipped = len(files) - len(self._files)
+
+    def shards(self) -> Iterator[Shard]:
+        """All articles; the same shards every time that the files are the same.
+
+        Raises:
+            StartupError: a file can't be read (any more).
+        """
+        shard = Shard(0)
+        number = 0
+        for end, line in self._lines():
+            number += 1
+            if not line.data.strip():
+                continue
+            shard.lines.append((number, line))
+            shard.input_bytes += len(line.data)
+            shard.end = end
+            if len(shard.lines) >= SHARD_ARTICLES or shard.input_bytes >= SHARD_BYTES:
+                yield shard
+                shard = Shard(shard.index + 1)
+        if shard.lines:
+            yield shard
+
+    def _lines(self) -> Iterator[tuple[int, Line]]:
+        """Lines, each with how much of the input ends with it."""
+        before = 0
+        for file in self._files:
+            size = 0
+            try:
+                size = file.stat().st_size
+                if file.suffix == ".parquet":
+                    for line in _parquet_lines(file, self._max_bytes):
+                        yield before + int(size * line.end / 100), line
+                else:
+                    with file.open("rb") as opened:
+                        for line in read_lines(opened, self._max_bytes):
+                            yield before + line.end, line
+            except OSError as error:
+                raise StartupError(f"{file}: {error.strerror or 'no Parquet file'}") from None
+            except pyarrow.ArrowException:
+                raise StartupError(f"{file}: not a whole Parquet file") from None
+            before += size
+
+
+def _parquet_lines(path: Path, max_bytes: int) -> Iterator[Line]:
+    """The rows of a Parquet file as lines of JSON; ``end`` is in percent of the rows."""
+    with pyarrow.parquet.ParquetFile(path) as file:
+        done = 0
+        for batch in file.iter_batches(_PARQUET_ROWS):
+            for row in batch.to_pylist():
+                done += 1
+                data = _json(row)
+                percent = 100 * done // max(1, file.metadata.num_rows)
+                yield Line(data[: max_bytes + 1], len(data) <= max_bytes, True, percent)
+
+
+def _json(row: dict[str, Any]) -> bytes:
+    fields = {name: value for name, value in row.items() if value is not None}
+    return json.dumps(fields, ensure_ascii=False, default=str).encode("utf-8", "replace")

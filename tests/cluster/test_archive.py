@@ -1,0 +1,190 @@
+"""Archives under Ray Data: every article has one row, whatever is killed."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from ray_process import ray_environment
+
+from service.cluster import shards
+from service.cluster.manifest import MANIFEST, Head, Parts, open_parts
+from service.cluster.shards import Archive
+from service.errors import StartupError
+
+WAIT_SECONDS = 100.0
+ARTICLES = 20
+SHARD_ARTICLES = 10
+POISON = 15
+HEAD = Head(models=("demo-nl-en",), fingerprint="0" * 64)
+
+COMMAND = """
+import os, sys
+from pathlib import Path
+from service.cluster import archive, shards
+from service.settings import Settings
+
+class Dying(archive.Translating):
+    def __call__(self, block):
+        if any(b"POISON" in line for line in block["line"].to_pylist()):
+            os._exit(1)
+        return super().__call__(block)
+
+shards.SHARD_ARTICLES = int(sys.argv[4])
+archive.ATTEMPTS = 1
+settings = Settings(profile="demo", models_dir=sys.argv[3])
+sys.exit(archive.run(Path(sys.argv[1]), Path(sys.argv[2]), settings, Dying))
+"""
+"""A run with short shards, and with workers that one article kills."""
+
+
+def entries(directory: Path) -> list[dict[str, Any]]:
+    manifest = directory / MANIFEST
+    lines = manifest.read_bytes().splitlines() if manifest.exists() else []
+    return list(map(json.loads, lines[1:]))
+
+
+def write_articles(path: Path, count: int) -> Path:
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(count):
+            text = "POISON" if number == POISON else f"Slag op Tripoli, deel {number}."
+            file.write(json.dumps({"id": f"article-{number}", "text": text}) + "\n")
+    return path
+
+
+@pytest.mark.timeout(240)
+def test_a_killed_run_goes_on_and_an_article_that_kills_workers_is_an_error_row(
+    tmp_path: Path,
+) -> None:
+    source = write_articles(tmp_path / "in.jsonl", ARTICLES)
+    output = tmp_path / "out"
+    arguments = [source, output, tmp_path / "models", SHARD_ARTICLES]
+    command = [sys.executable, "-c", COMMAND, *map(str, arguments)]
+    with tempfile.TemporaryDirectory(prefix="kray", ignore_cleanup_errors=True) as name:
+        environment = ray_environment(Path(name))
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not entries(output):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        done = entries(output)
+        assert len(done) < ARTICLES // SHARD_ARTICLES
+        ended = subprocess.run(command, env=environment, stderr=subprocess.PIPE, timeout=180)
+    assert ended.returncode == 3, ended.stderr[-2_000:]
+    assert entries(output)[: len(done)] == done
+    rows = []
+    for entry in entries(output):
+        part = (output / entry["part"]).read_bytes()
+        assert hashlib.sha256(part).hexdigest() == entry["sha256"]
+        rows += list(map(json.loads, part.splitlines()))
+        assert entry["articles"] == SHARD_ARTICLES
+    assert [row["id"] for row in rows[:POISON]] == [f"article-{n}" for n in range(POISON)]
+    assert len(rows) == ARTICLES
+    assert [index for index, row in enumerate(rows) if row["error"]] == [POISON]
+    assert rows[POISON]["error"]["code"] == "set_aside"
+    assert not list(output.glob("*.tmp"))
+
+
+def finish_first(source: Path, directory: Path) -> None:
+    """What a run leaves that did one shard."""
+    shard = next(Archive(source, 1_000).shards())
+    with open_parts(directory, HEAD) as parts:
+        parts.finish(shard, [b"{}\n"] * len(shard.lines), 0)
+
+
+def test_a_finished_shard_is_known_again(tmp_path: Path) -> None:
+    source = write_articles(tmp_path / "in.jsonl", 5)
+    finish_first(source, tmp_path / "out")
+    with open_parts(tmp_path / "out", HEAD) as parts:
+        assert [parts.is_done(shard) for shard in Archive(source, 1_000).shards()] == [True]
+
+
+def test_another_input_is_refused(tmp_path: Path) -> None:
+    source = write_articles(tmp_path / "in.jsonl", 5)
+    finish_first(source, tmp_path / "out")
+    write_articles(source, 6)
+    with open_parts(tmp_path / "out", HEAD) as parts:
+        [shard] = Archive(source, 1_000).shards()
+        with pytest.raises(StartupError, match="another input"):
+            parts.is_done(shard)
+
+
+def test_other_models_are_refused(tmp_path: Path) -> None:
+    finish_first(write_articles(tmp_path / "in.jsonl", 5), tmp_path / "out")
+    other = HEAD.model_copy(update={"fingerprint": "1" * 64})
+    with pytest.raises(StartupError, match="other models"):
+        Parts(tmp_path / "out", other)
+
+
+def test_a_part_that_is_not_whole_is_noticed(tmp_path: Path) -> None:
+    source = write_articles(tmp_path / "in.jsonl", 5)
+    finish_first(source, tmp_path / "out")
+    (tmp_path / "out" / "part-00000.jsonl").write_bytes(b"{}\n")
+    with open_parts(tmp_path / "out", HEAD) as parts:
+        [shard] = Archive(source, 1_000).shards()
+        with pytest.raises(StartupError, match="not what the manifest says"):
+            parts.is_done(shard)
+
+
+def test_the_beginning_of_a_line_that_a_kill_cut_off_is_removed(tmp_path: Path) -> None:
+    finish_first(write_articles(tmp_path / "in.jsonl", 5), tmp_path / "out")
+    manifest = tmp_path / "out" / MANIFEST
+    whole = manifest.read_bytes()
+    manifest.write_bytes(whole + b'{"shard":1,"par')
+    assert len(Parts(tmp_path / "out", HEAD).entries) == 1
+    assert manifest.read_bytes() == whole
+
+
+def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
+    with (
+        open_parts(tmp_path / "out", HEAD),
+        pytest.raises(StartupError, match="another process"),
+        open_parts(tmp_path / "out", HEAD),
+    ):
+        pass
+
+
+def test_a_folder_is_one_archive_of_lines_and_parquet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "SHARD_ARTICLES", 4)
+    write_articles(tmp_path / "a.jsonl", 3)
+    table = pyarrow.table({"id": ["p1", "p2", "p3"], "text": ["Ja.", "Nee.", None]})
+    pyarrow.parquet.write_table(table, tmp_path / "b.parquet")
+    (tmp_path / "c.txt").write_text("no article", encoding="utf-8")
+    archive = Archive(tmp_path, 1_000)
+    made = list(archive.shards())
+    lines = [json.loads(line.data) for shard in made for _, line in shard.lines]
+    assert [len(shard.lines) for shard in made] == [4, 2]
+    assert lines[3:] == [{"id": "p1", "text": "Ja."}, {"id": "p2", "text": "Nee."}, {"id": "p3"}]
+    assert archive.skipped == 1
+    assert made[-1].end == archive.total
+
+
+def test_long_articles_make_short_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "SHARD_BYTES", 100)
+    source = write_articles(tmp_path / "in.jsonl", 6)
+    made = list(Archive(source, 1_000).shards())
+    assert [number for shard in made for number, _ in shard.lines] == [1, 2, 3, 4, 5, 6]
+    assert all(shard.input_bytes < 200 for shard in made)
+    assert [shard.index for shard in made] == list(range(len(made)))
+
+
+@pytest.mark.parametrize("name", ["missing.jsonl", "empty", "broken"])
+def test_what_is_no_archive(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "x.parquet").write_bytes(b"PAR1")
+    with pytest.raises(StartupError):
+        list(Archive(tmp_path / name, 1_000).shards())

@@ -1,0 +1,3 @@
+"""The plain server's tests of articles, over Ray."""
+
+from test_articles import *  # noqa: F403
