@@ -1,9 +1,7 @@
 """What is shipped for Prometheus and Grafana asks for metrics that there are, and is explained."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from programs import find_program
 from prometheus_client import generate_latest
 
 from service.serving.metrics import Metrics
@@ -60,13 +59,7 @@ def series() -> dict[str, set[str]]:
 
 @pytest.fixture(scope="session")
 def promtool() -> str:
-    path = shutil.which("promtool")
-    if path is None:
-        reason = "promtool is not installed (Debian: apt-get install prometheus)"
-        if os.environ.get("KORTOM_TEST_TOOLS") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return path
+    return find_program("promtool", "Debian: prometheus")
 
 
 def run(promtool: str, *arguments: str, text: bytes | None = None) -> None:
