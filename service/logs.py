@@ -1,14 +1,22 @@
 """The log: one line per event, JSON for machines or plain for people, never an article's text."""
 
+import copy
 import json
 import logging
 import re
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+logger = logging.getLogger(__name__)
+
+_CONTROLS = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f"
+    # Invisible, turning the direction of what follows, or no character at all.
+    r"\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e0fff]"
+)
 
 
 class Event:
@@ -30,6 +38,9 @@ class Event:
 def configure(level: str, *, json_lines: bool) -> None:
     """Send the log of this program and of its libraries to standard error in one shape.
 
+    So goes whatever Python would print there by itself, with messages that may quote an article:
+    exceptions that nobody caught, warnings, and lines that could not be written.
+
     Args:
         level: least severe level, by its name in ``logging``.
         json_lines: one JSON object per line, else a line for people.
@@ -37,7 +48,13 @@ def configure(level: str, *, json_lines: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JSONFormatter() if json_lines else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # At every start it tells what it assumes of the database.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.captureWarnings(True)
+    logging.raiseExceptions = False
+    sys.excepthook = lambda _type, error, _traceback: _log_uncaught(error)
+    sys.unraisablehook = lambda raised: _log_uncaught(raised.exc_value)
+    threading.excepthook = lambda raised: _log_uncaught(raised.exc_value)
 
 
 class JSONFormatter(logging.Formatter):
@@ -56,7 +73,7 @@ class JSONFormatter(logging.Formatter):
         if isinstance(record.msg, Event):
             line |= {"message": record.msg.name, **record.msg.fields}
         else:
-            line["message"] = record.getMessage()
+            line["message"] = _message(record)
         if record.exc_info and record.exc_info[1]:
             line["exception"] = describe(record.exc_info[1])
         return json.dumps(line)
@@ -70,13 +87,31 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """See ``logging.Formatter``."""
-        text = super().format(record)
-        text = _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+        record = copy.copy(record)
+        # Another handler may have kept a text of the exception with its messages.
+        record.msg, record.args, record.exc_text = _message(record), None, None
+        text = _CONTROLS.sub(_escaped, super().format(record))
         return text.rstrip("\n").replace("\n", "\n    ")
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
         """See ``logging.Formatter``."""
         return describe(ei[1]) if ei[1] else ""
+
+
+def _message(record: logging.LogRecord) -> str:
+    text = record.getMessage()
+    # asyncio quotes exceptions and arguments behind what it has to say.
+    return re.split(r"[\n(<]", text, maxsplit=1)[0] if record.name == "asyncio" else text
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def _log_uncaught(error: BaseException | None) -> None:
+    if error is not None and not isinstance(error, SystemExit):
+        logger.critical("an exception that nobody caught", exc_info=error)
 
 
 def describe(error: BaseException) -> str:

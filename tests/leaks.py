@@ -1,19 +1,25 @@
-"""Watches every test: no article text and no key may reach a log line, a metric or an error.
+"""Watches every test: no article text and no key may reach a log, a metric, a span or an error.
 
 Article text is found by runs of words: those of what a test sends and of the shipped articles are
 remembered, and whatever the program logs or answers as an error or a metric is searched for them.
+So is what other processes write to standard error, where a test reads it with ``communicate`` or
+``subprocess.run``; what it reads in another way, it gives to :meth:`Watch.came_out` itself.
 """
 
 import json
 import logging
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service import logs, tracing
 from service.logs import JSONFormatter, TextFormatter
 
 RUN_WORDS = 4
@@ -22,7 +28,12 @@ MAX_SENT_CHARACTERS = 20_000
 MAX_BODY_BYTES = 200_000
 SEEDS = Path(__file__).resolve().parents[1] / "seeds"
 TEXT_FIELDS = {"text", "texts", "html", "markdown", "title", "q"}
-SECRETS = re.compile(r"kortom_\w+[._][\w-]{40,}|whsec_[\w+/=-]{20,}|test-password-\w+")
+SECRETS = re.compile(
+    r"kortom_[0-9a-f]{12}_[\w-]{40,}|whsec_[\w+/=-]{20,}|test-password-\w+"
+    r"|\w://[^/\s:@]*:(?!\*+@|PASSWORD@)[^@\s]+@"  # a password in a URL
+)
+CLIENTS = {"deepl", "httpx", "httpx2", "httpcore", "urllib3", "requests"}
+"""Loggers of clients that the tests use: what they say, the program does not."""
 _ESCAPE = re.compile(r"\\u([0-9a-f]{4})")
 
 
@@ -68,7 +79,9 @@ class Watch(logging.Handler):
                 return
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See ``logging.Handler``: both forms of every line of the program."""
+        """See ``logging.Handler``: both forms of every line of the program and its libraries."""
+        if record.name.partition(".")[0] in CLIENTS:
+            return
         for formatter in self._formatters:
             self.came_out(f"log of {record.name}", formatter.format(record))
 
@@ -82,6 +95,56 @@ class Watch(logging.Handler):
             case list():
                 for item in value:
                     self._sent_fields(item, name)
+
+
+class WatchedSpans(SpanProcessor):
+    """Searches every span."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """See OpenTelemetry."""
+        WATCH.came_out(f"span {span.name}", span.to_json())
+
+
+def watch_logs(patch: pytest.MonkeyPatch) -> None:
+    """Search every log line, also after a command has set up the log in this process."""
+    configure = logs.configure
+
+    def watched(level: str, *, json_lines: bool) -> None:
+        configure(level, json_lines=json_lines)
+        logging.getLogger().addHandler(WATCH)
+
+    patch.setattr(logs, "configure", watched)
+    logging.getLogger().addHandler(WATCH)
+
+
+def watch_spans(patch: pytest.MonkeyPatch) -> None:
+    """Search every span that is exported anywhere."""
+    export_to = tracing.export_to
+
+    def watched(processor: SpanProcessor) -> None:
+        export_to(processor)
+        tracing._provider.add_span_processor(WatchedSpans())  # type: ignore[union-attr]
+
+    patch.setattr(tracing, "export_to", watched)
+
+
+def watch_processes(patch: pytest.MonkeyPatch) -> None:
+    """Search what processes write to standard error for what they were given and for secrets."""
+    communicate = subprocess.Popen.communicate
+
+    def watched(process: Any, input: Any = None, timeout: Any = None) -> Any:  # noqa: A002 - its name
+        if input and "kortom" in str(process.args):
+            WATCH.sent(_text(input))
+        output, errors = communicate(process, input, timeout)
+        if errors:
+            WATCH.came_out(f"standard error of {process.args!r:.80}", _text(errors))
+        return output, errors
+
+    patch.setattr(subprocess.Popen, "communicate", watched)
+
+
+def _text(data: str | bytes) -> str:
+    return data if isinstance(data, str) else data.decode("utf-8", "replace")
 
 
 WATCH = Watch()

@@ -4,6 +4,7 @@ holds a connection open by being slow."""
 import asyncio
 import http
 import logging
+import re
 import uuid
 from typing import Any, cast
 
@@ -23,6 +24,25 @@ logger = logging.getLogger(__name__)
 MIN_READ_BYTES = 65_536
 """What a caller must take of a waiting answer in ``Settings.body_seconds``, or all of it. At the
 default of 30 s it is 2 kB/s, which any line has."""
+_LOOSE_LINE = re.compile(rb"(?:^|[^\r])\n|\n[ \t]")
+
+
+class StrictConnection(h11.Connection):
+    """h11 without what RFC 9112 lets a server take but proxies read in two ways: lines that end in
+    a line feed alone (2.2) and headers that go on over the next line (5.2). Where a proxy sees a
+    length and we none, or the other way round, a second request hides in the body."""
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """See h11.
+
+        Raises:
+            h11.RemoteProtocolError: also for these.
+        """
+        if self.their_state is h11.IDLE:
+            head, _, _ = self.trailing_data[0].partition(b"\r\n\r\n")
+            if _LOOSE_LINE.search(head):
+                raise h11.RemoteProtocolError("a line of the head does not end as it should")
+        return super().next_event()
 
 
 class ProblemProtocol(H11Protocol):
@@ -30,7 +50,8 @@ class ProblemProtocol(H11Protocol):
 
     uvicorn bounds the time between two requests. Here the head of a request must be complete
     ``Settings.body_seconds`` after its first byte, or after the connection was made, and an answer
-    that its caller does not read (see :data:`MIN_READ_BYTES`) is dropped with its connection.
+    that its caller does not read (see :data:`MIN_READ_BYTES`) is dropped with its connection. Where
+    the answer came first, the rest of the body has as much time again.
     """
 
     def __init__(
@@ -41,9 +62,11 @@ class ProblemProtocol(H11Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.conn = StrictConnection(h11.SERVER)
         self._seconds: float = cast(FastAPI, config.app).state.settings.body_seconds
         self._head_timer: asyncio.TimerHandle | None = None
         self._reader_timer: asyncio.TimerHandle | None = None
+        self._rest_timer: asyncio.TimerHandle | None = None
         self._unread_bytes = 0
 
     def connection_made(
@@ -56,7 +79,7 @@ class ProblemProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio."""
-        for timer in (self._head_timer, self._reader_timer):
+        for timer in (self._head_timer, self._reader_timer, self._rest_timer):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
@@ -65,6 +88,7 @@ class ProblemProtocol(H11Protocol):
         """See asyncio."""
         super().data_received(data)
         self._bound_head()
+        self._bound_rest()
 
     def pause_writing(self) -> None:
         """See asyncio: the buffer is full, and the answer waits for its reader."""
@@ -83,6 +107,7 @@ class ProblemProtocol(H11Protocol):
         super().on_response_complete()
         if self.transport.get_write_buffer_size():
             self._bound_reading()
+        self._bound_rest()
 
     def send_400_response(self, msg: str) -> None:
         """Answer 400 and close the connection; ``msg`` is the parser's own reason."""
@@ -109,6 +134,15 @@ class ProblemProtocol(H11Protocol):
         else:
             self.transport.close()
 
+    def _bound_rest(self) -> None:
+        """Let the time run while the rest of a body comes in whose answer has been given."""
+        if self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY:
+            if self._rest_timer is None:
+                self._rest_timer = self.loop.call_later(self._seconds, self.transport.close)
+        elif self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
+
     def _bound_reading(self) -> None:
         if self._reader_timer is None:
             self._unread_bytes = self.transport.get_write_buffer_size()
@@ -126,7 +160,11 @@ class ProblemProtocol(H11Protocol):
     def _refuse(self, error: ServiceError) -> None:
         """Answer what never became a request, and close the connection."""
         request_id = uuid.uuid4().hex
-        error.headers["X-Request-ID"] = request_id
+        error.headers |= {
+            "X-Request-ID": request_id,
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        }
         problem = ProblemResponse(error, request_id)
         logger.info(
             Event(

@@ -38,6 +38,12 @@ _SMOKE_TEXT: dict[Architecture, str] = {
     "bart": "The town will build 120 homes next year. Work starts in March. The mayor is pleased.",
 }
 _SMOKE_LENGTH = 32
+_FOREIGN_CODE = {
+    "auto_map", "custom_pipelines",
+    # transformers fetches kernels by such a name, from the hub (CVE-2026-4372).
+    "attn_implementation", "_attn_implementation", "_attn_implementation_internal",
+}  # fmt: skip
+"""Keys of config.json that name code outside transformers."""
 _WEIGHTS, _OLD_WEIGHTS = "model.safetensors", "pytorch_model.bin"
 
 
@@ -68,7 +74,7 @@ def check_config(hub: Path, card: ModelCard) -> None:
             f"{card.name}: config.json is of model type {config.get('model_type')}, "
             f"the card wants {card.architecture}"
         )
-    if foreign := sorted({"auto_map", "_attn_implementation_internal"} & config.keys()):
+    if foreign := sorted(_FOREIGN_CODE & config.keys()):
         raise PullError(
             f"{card.name}: config.json asks for code outside transformers ({foreign[0]})"
         )
@@ -149,7 +155,7 @@ def smoke_test(directory: Path, card: ModelCard) -> float:
 def _read_config(hub: Path) -> dict[str, Any]:
     try:
         config = json.loads((hub / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PullError(f"{hub / 'config.json'} can't be read: {one_line(error)}") from error
     if not isinstance(config, dict):
         raise PullError(f"{hub / 'config.json'} is not a JSON object")
@@ -252,9 +258,9 @@ def _write_ctranslate2(hub: Path, output: Path, card: ModelCard) -> None:
     from ctranslate2.converters import TransformersConverter
 
     vmap = hub.parent / "vmap.txt" if card.architecture == "marian" else None
-    if vmap:
-        vmap.write_text(_vocabulary_map(hub), encoding="utf-8")
     try:
+        if vmap:
+            vmap.write_text(_vocabulary_map(hub), encoding="utf-8")
         converter = TransformersConverter(str(hub))
         converter.convert(
             str(output), vmap=str(vmap) if vmap else None, quantization="int8", force=True

@@ -1,4 +1,4 @@
-// The form, and what happens when it is sent. Nothing is stored: the article is in the form only.
+// The form, and what happens when it is sent. The article is stored nowhere: it is in the form only.
 
 import { Answer } from "./answer.js";
 import {
@@ -9,7 +9,8 @@ import {
   megabytes,
   readFile,
 } from "./article.js";
-import { stream } from "./stream.js";
+import { canBeKey, forgetKey, hasKey, keepKey, keyHeader } from "./key.js";
+import { Refused, stream } from "./stream.js";
 import { ResultView, make } from "./view.js";
 import { explain } from "./words.js";
 
@@ -125,12 +126,12 @@ function requestFor() {
     const form = new FormData();
     form.set("options", JSON.stringify(options));
     form.set("file", attachment);
-    return { url: "v1/documents", request: { body: form } };
+    return { url: "v1/documents", request: { body: form, headers: keyHeader() } };
   }
   const body = new Blob([JSON.stringify({ ...options, [format()]: article.value })]);
   return {
     url: "v1/articles",
-    request: { body, headers: { "Content-Type": "application/json" } },
+    request: { body, headers: { "Content-Type": "application/json", ...keyHeader() } },
   };
 }
 
@@ -175,6 +176,8 @@ async function translate() {
         begun ? "What has arrived stays below." : "Your article is still in the form.",
         { again: "Start again", calm: true },
       );
+    } else if (error instanceof Refused && error.problem.status === 401) {
+      askForKey(explain(error, begun));
     } else {
       const { heading, text, waitSeconds, id } = explain(error, begun);
       showMessage(heading, text, { again: "Try again", waitSeconds, id });
@@ -186,8 +189,9 @@ async function translate() {
 }
 
 function begin(answer) {
-  const inside = composer.contains(document.activeElement);
+  const inside = [composer, byId("key-form")].some((one) => one.contains(document.activeElement));
   shown = answer;
+  byId("key-form").hidden = true;
   view.begin(answer, byId("bullets").valueAsNumber > 0);
   composer.open = false;
   if (inside) byId("stop").focus();
@@ -217,6 +221,38 @@ function enable() {
   const complete = Boolean(shown?.rest);
   byId("save-json").disabled = !complete;
   byId("copy-bullets").disabled = !shown?.bullets.length;
+}
+
+// --- the key
+
+function askForKey({ heading, text, id }) {
+  if (hasKey()) {
+    forgetKey();
+    showMessage("This key was refused", text, { id });
+  } else {
+    showMessage(heading, text, { id, calm: true });
+  }
+  showKey();
+  byId("key-form").hidden = false;
+  byId("key").focus();
+}
+
+function useKey() {
+  const text = byId("key").value.trim();
+  if (!canBeKey(text)) {
+    showMessage("This can’t be a key", "A key has no spaces, and letters without accents.");
+    byId("key").focus();
+    return;
+  }
+  keepKey(text);
+  byId("key").value = "";
+  showKey();
+  translate();
+}
+
+/** Shows whether a key is kept. */
+function showKey() {
+  byId("kept-key").hidden = !hasKey();
 }
 
 // --- messages
@@ -327,6 +363,15 @@ byId("detach").addEventListener("click", () => {
   attach(null);
   article.focus();
 });
+byId("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  useKey();
+});
+byId("forget-key").addEventListener("click", () => {
+  forgetKey();
+  showKey();
+  article.focus();
+});
 byId("choose").addEventListener("click", () => byId("file").click());
 byId("file").addEventListener("change", ({ target }) => {
   if (target.files.length) open(target.files[0]);
@@ -391,3 +436,5 @@ byId("save-markdown").addEventListener("click", () =>
 byId("save-json").addEventListener("click", () =>
   save(`${JSON.stringify(shown, null, 2)}\n`, "application/json", ".json"),
 );
+
+showKey();

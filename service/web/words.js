@@ -81,6 +81,8 @@ function refusals({ status, code, detail }) {
   const said = sentence(detail);
   if (code === "draining") return ["The server is restarting", "It will be back shortly."];
   switch (status) {
+    case 401:
+      return ["This server wants a key", "Ask whoever runs it for one."];
     case 413:
       return ["The article is too long for this server", said];
     case 429:

@@ -1,13 +1,12 @@
 """Real Chromium, driven by Playwright."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 from browsers import watched_page
 from playwright.sync_api import Browser, Page, sync_playwright
+from programs import find_program
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -25,11 +24,7 @@ CHROMIUM_FLAGS = [
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
-    path = shutil.which("chromium")
-    if path is None:
-        if os.environ.get("KORTOM_TEST_TOOLS") == "required":
-            pytest.fail("KORTOM_TEST_TOOLS=required, but chromium is not installed")
-        pytest.skip("chromium is not installed")
+    path = find_program("chromium", "Debian: chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield chromium
