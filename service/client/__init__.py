@@ -7,6 +7,7 @@ It needs httpx (``pip install 'kortom[client]'``) and loads nothing of the serve
 """
 
 from service.client.connection import AsyncKortom, Kortom
+from service.client.jobs import JobArticle, Row
 from service.client.protocol import KortomError
 from service.client.results import (
     Article,
@@ -16,6 +17,7 @@ from service.client.results import (
     Bullet,
     BulletEvent,
     Event,
+    Job,
     Summarized,
     TitleEvent,
     Translations,
@@ -30,8 +32,11 @@ __all__ = [
     "Bullet",
     "BulletEvent",
     "Event",
+    "Job",
+    "JobArticle",
     "Kortom",
     "KortomError",
+    "Row",
     "Summarized",
     "TitleEvent",
     "Translations",

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from contextlib import aclosing, closing
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -10,7 +10,20 @@ from typing import Any, Self, Unpack
 import httpx
 
 from service.client.events import EventReader
+from service.client.jobs import (
+    NDJSON,
+    WAIT_SECONDS,
+    JobArticle,
+    Polling,
+    Row,
+    RowReader,
+    cancel_call,
+    job_call,
+    results_call,
+    submit_call,
+)
 from service.client.protocol import (
+    ANSWERED_STATUSES,
     EVENT_STREAM,
     JSON,
     Answer,
@@ -27,7 +40,7 @@ from service.client.protocol import (
     summarize_call,
     translate_call,
 )
-from service.client.results import Article, Event, Summarized, Translations
+from service.client.results import Article, Event, Job, Summarized, Translations
 
 TIMEOUT_SECONDS = 120.0
 RETRIES = 4
@@ -118,18 +131,95 @@ class Kortom:
                         return
             reader.end()
 
+    def submit(self, articles: Iterable[JobArticle], *, idempotency_key: str | None = None) -> Job:
+        """Have articles worked on later, whatever happens to the server or to this program.
+
+        Args:
+            articles: options as of :meth:`article` and an ``id``; all are sent in one request.
+            idempotency_key: with the same key and the same articles the server answers with the
+                job of the first time. A new one unless given, so that this call's own retries
+                never make a second job; one of your own is safe over calls and programs.
+
+        Raises:
+            KortomError: see there.
+            TypeError: ``articles`` is one article, or holds something that is none.
+        """
+        return self._ask(submit_call(articles, idempotency_key))
+
+    def job(self, job_id: str) -> Job:
+        """What has become of a job.
+
+        Raises:
+            KortomError: see there; ``not_found`` also for the job of another key.
+        """
+        return self._ask(job_call(job_id))
+
+    def wait(
+        self,
+        job_id: str,
+        *,
+        progress: Callable[[Job], object] | None = None,
+        timeout_seconds: float = WAIT_SECONDS,
+    ) -> Job:
+        """The job when it has ended; asks again and again, in the end every 10 seconds.
+
+        A server that is overloaded or starts again is borne for five minutes.
+
+        Args:
+            job_id: of :meth:`submit`.
+            progress: called with the job after every question.
+            timeout_seconds: how long to wait.
+
+        Raises:
+            KortomError: see there; ``timeout`` when the job has not ended in time: it goes on.
+        """
+        polling = Polling(timeout_seconds)
+        while True:
+            try:
+                job = self.job(job_id)
+            except KortomError as error:
+                pause_seconds = polling.trouble_seconds(error)
+            else:
+                if progress:
+                    progress(job)
+                if job.ended_at is not None:
+                    return job
+                pause_seconds = polling.pause_seconds()
+            time.sleep(pause_seconds)
+
+    def results(self, job_id: str) -> Generator[Row, None, None]:
+        """The results of a job in the order of its articles; while it runs, those that are there.
+
+        Raises:
+            KortomError: see there; also between two rows.
+        """
+        with closing(self._send(results_call(job_id), NDJSON)) as response:
+            reader = RowReader()
+            with reported("incomplete_answer"):
+                for chunk in response.iter_bytes():
+                    yield from reader.feed(chunk)
+            reader.end()
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job: articles that have ended keep their results. May be called again.
+
+        Raises:
+            KortomError: see there.
+        """
+        return self._ask(cancel_call(job_id))
+
     def _ask(self, call: Call[Answer]) -> Answer:
         with closing(self._send(call, JSON)) as response, reported("incomplete_answer"):
             return call.parse(response.read())
 
     def _send(self, call: Call[Any], accept: str) -> httpx.Response:
-        """An answer 200 that has begun; its body is still to be read."""
+        """An answer that has begun, no refusal; its body is still to be read."""
         request, attempts = call.request(self._http, accept), Attempts(self._retries)
         while True:
             try:
                 with reported("connection_failed"):
                     response = self._http.send(request, stream=True)
-                if response.status_code == httpx.codes.OK:
+                if response.status_code in ANSWERED_STATUSES:
                     return response
                 with closing(response), reported("incomplete_answer"):
                     response.read()
@@ -195,6 +285,52 @@ class AsyncKortom:
                         return
             reader.end()
 
+    async def submit(
+        self, articles: Iterable[JobArticle], *, idempotency_key: str | None = None
+    ) -> Job:
+        """See :meth:`Kortom.submit`."""
+        return await self._ask(submit_call(articles, idempotency_key))
+
+    async def job(self, job_id: str) -> Job:
+        """See :meth:`Kortom.job`."""
+        return await self._ask(job_call(job_id))
+
+    async def wait(
+        self,
+        job_id: str,
+        *,
+        progress: Callable[[Job], object] | None = None,
+        timeout_seconds: float = WAIT_SECONDS,
+    ) -> Job:
+        """See :meth:`Kortom.wait`."""
+        polling = Polling(timeout_seconds)
+        while True:
+            try:
+                job = await self.job(job_id)
+            except KortomError as error:
+                pause_seconds = polling.trouble_seconds(error)
+            else:
+                if progress:
+                    progress(job)
+                if job.ended_at is not None:
+                    return job
+                pause_seconds = polling.pause_seconds()
+            await asyncio.sleep(pause_seconds)
+
+    async def results(self, job_id: str) -> AsyncGenerator[Row, None]:
+        """See :meth:`Kortom.results`; ``contextlib.aclosing`` around it closes one left early."""
+        async with aclosing(await self._send(results_call(job_id), NDJSON)) as response:
+            reader = RowReader()
+            with reported("incomplete_answer"):
+                async for chunk in response.aiter_bytes():
+                    for row in reader.feed(chunk):
+                        yield row
+            reader.end()
+
+    async def cancel(self, job_id: str) -> Job:
+        """See :meth:`Kortom.cancel`."""
+        return await self._ask(cancel_call(job_id))
+
     async def _ask(self, call: Call[Answer]) -> Answer:
         async with aclosing(await self._send(call, JSON)) as response:
             with reported("incomplete_answer"):
@@ -207,7 +343,7 @@ class AsyncKortom:
             try:
                 with reported("connection_failed"):
                     response = await self._http.send(request, stream=True)
-                if response.status_code == httpx.codes.OK:
+                if response.status_code in ANSWERED_STATUSES:
                     return response
                 async with aclosing(response):
                     with reported("incomplete_answer"):

@@ -5,7 +5,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, Literal, TypedDict, TypeVar
@@ -28,6 +28,7 @@ FIRST_BACKOFF_SECONDS = 0.5
 """Before the first retry; each later one waits up to twice as long."""
 MAX_WAIT_SECONDS = 60.0
 """All waits between the tries of one call together; one that would exceed it fails at once."""
+ANSWERED_STATUSES = (200, 202)
 RETRIED_STATUSES = (429, 503)
 
 _KEY = re.compile(r"[\x21-\x7e]+")
@@ -113,20 +114,20 @@ class Call(Generic[Answer]):
     """One request: where it goes, what it says, and what comes back."""
 
     path: str
-    body: Mapping[str, Any]
     answer: type[Answer]
+    method: str = "POST"
+    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def request(
         self, client: httpx.Client | httpx.AsyncClient, accept: str = JSON
     ) -> httpx.Request:
         """The request to send, through a client made with :func:`client_options`."""
-        # ASCII: a lone surrogate reaches the server, which says where it is.
-        content = json.dumps(self.body, allow_nan=False).encode("ascii")
-        headers = {"Content-Type": JSON, "Accept": accept}
-        return client.build_request("POST", self.path, content=content, headers=headers)
+        headers = {"Accept": accept, **self.headers}
+        return client.build_request(self.method, self.path, content=self.content, headers=headers)
 
     def parse(self, body: bytes) -> Answer:
-        """The answer in the body of a 200.
+        """The answer in the body of a 200 or 202.
 
         Raises:
             KortomError: ``invalid_answer``.
@@ -135,13 +136,27 @@ class Call(Generic[Answer]):
             return TypeAdapter(self.answer).validate_json(body)
 
 
-def article_call(options: ArticleOptions) -> Call[Article]:
-    """``POST /v1/articles``."""
+def encoded(document: Mapping[str, Any]) -> bytes:
+    """JSON in ASCII: a lone surrogate reaches the server, which says where it is."""
+    return json.dumps(document, allow_nan=False).encode("ascii")
+
+
+def _post(path: str, body: Mapping[str, Any], answer: type[Answer]) -> Call[Answer]:
+    return Call(path, answer, content=encoded(body), headers={"Content-Type": JSON})
+
+
+def article_body(options: ArticleOptions) -> dict[str, Any]:
+    """An article as the server takes it."""
     body: dict[str, Any] = dict(options)
     wanted = {name: body.pop(name) for name in SummaryOptions.__annotations__ if name in options}
     if wanted:
         body["summary"] = wanted if wanted.get("bullets") != 0 else None
-    return Call("v1/articles", body, Article)
+    return body
+
+
+def article_call(options: ArticleOptions) -> Call[Article]:
+    """``POST /v1/articles``."""
+    return _post("v1/articles", article_body(options), Article)
 
 
 def translate_call(texts: Sequence[str], options: TranslateOptions) -> Call[Translations]:
@@ -152,12 +167,12 @@ def translate_call(texts: Sequence[str], options: TranslateOptions) -> Call[Tran
     """
     if isinstance(texts, str):
         raise TypeError("texts must be a list of strings, not one string")
-    return Call("v1/translate", {"texts": list(texts), **options}, Translations)
+    return _post("v1/translate", {"texts": list(texts), **options}, Translations)
 
 
 def summarize_call(text: str, options: SummarizeOptions) -> Call[Summarized]:
     """``POST /v1/summarize``."""
-    return Call("v1/summarize", {"text": text, **options}, Summarized)
+    return _post("v1/summarize", {"text": text, **options}, Summarized)
 
 
 def client_options(url: str, key: str | None, timeout_seconds: float) -> dict[str, Any]:
@@ -181,6 +196,11 @@ def client_options(url: str, key: str | None, timeout_seconds: float) -> dict[st
     return {"base_url": url, "headers": headers, "timeout": timeout}
 
 
+def may_pass(failure: KortomError) -> bool:
+    """Whether the same request may succeed later: an overload, or no connection."""
+    return failure.status in RETRIED_STATUSES or failure.code == "connection_failed"
+
+
 class Attempts:
     """When one call is tried again.
 
@@ -202,7 +222,7 @@ class Attempts:
         Raises:
             KortomError: ``failure`` itself: trying again does not help, or not in time.
         """
-        if failure.status not in RETRIED_STATUSES and failure.code != "connection_failed":
+        if not may_pass(failure):
             raise failure
         jitter = _random.uniform(0.5, 1)
         wait = (failure.retry_after_seconds or 0) + self._backoff_seconds * jitter
@@ -243,7 +263,7 @@ class _Problem:
     status: int
     code: str
     detail: str
-    instance: str
+    instance: str | None = None
 
 
 _PROBLEM = TypeAdapter(_Problem)
@@ -260,7 +280,7 @@ def problem(document: Any) -> KortomError:
 
 
 def refusal(response: httpx.Response) -> KortomError:
-    """The error in an answer other than 200, whose body has been read."""
+    """The error in an answer other than 200 and 202, whose body has been read."""
     try:
         error = problem(from_json(response.content))
     except ValueError:

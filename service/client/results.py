@@ -5,6 +5,7 @@ them. Offsets count code points.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
 
@@ -204,6 +205,25 @@ class Summarized:
     models: Models
     usage: Usage
     timing_ms: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it was when the server was asked."""
+
+    id: str
+    state: str
+    """queued, running, done (at least one article has an answer), failed (none has), cancelled."""
+    articles: int
+    done: int
+    failed: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    expires_at: datetime | None
+    """From when on the server forgets it and its results; ``None`` until it has ended."""
+    location: str
+    results: str
 
 
 @dataclass(frozen=True, slots=True)

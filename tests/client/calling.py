@@ -54,16 +54,17 @@ class Caller:
     def __call__(
         self, server: str, method: str, *arguments: Any, client: Any = None, **options: Any
     ) -> Any:
-        """The answer; for ``stream`` the list of events."""
+        """The answer; for ``stream`` and ``results`` the list of what comes."""
+        many = method in ("stream", "results")
         if self._kind == "sync":
             with Kortom(server, **client or {}) as kortom:
                 made = getattr(kortom, method)(*arguments, **options)
-                return list(made) if method == "stream" else made
+                return list(made) if many else made
 
         async def call() -> Any:
             async with AsyncKortom(server, **client or {}) as kortom:
                 made = getattr(kortom, method)(*arguments, **options)
-                return [event async for event in made] if method == "stream" else await made
+                return [part async for part in made] if many else await made
 
         return asyncio.run(call())
 

@@ -86,7 +86,8 @@ def _request(connection: socket.socket) -> bytes:
     while b"\r\n\r\n" not in data:
         data += connection.recv(65536)
     head, _, body = data.partition(b"\r\n\r\n")
-    length = int(BytesHeaderParser().parsebytes(head.partition(b"\r\n")[2])["Content-Length"])
+    fields = BytesHeaderParser().parsebytes(head.partition(b"\r\n")[2])
+    length = int(fields.get("Content-Length", 0))
     while len(body) < length:
         body += connection.recv(65536)
     return head + b"\r\n\r\n" + body

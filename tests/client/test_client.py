@@ -104,6 +104,7 @@ SCHEMAS = {
     "Translations": "TranslateAnswer",
     "Source": "SummarySource",
     "Summarized": "SummarizeAnswer",
+    "Job": "JobAnswer",
 }
 
 

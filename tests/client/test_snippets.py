@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fakes import FakeTranslator
 from fastapi import FastAPI
+from programs import find_program
+from pydantic import SecretStr
 
 from service.app import create_app
 from service.settings import Settings
@@ -32,20 +33,18 @@ WAIT_SECONDS = 60.0
 
 @pytest.fixture(scope="module")
 def shouting(
-    settings: Settings, start_server: Callable[[FastAPI], AbstractContextManager["Client"]]
+    settings: Settings,
+    start_server: Callable[[FastAPI], AbstractContextManager["Client"]],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator["Client"]:
-    """A server whose fake engine shouts, so that every sentence has a translation of its own."""
-    with start_server(create_app(settings, translator=FakeTranslator(str.upper))) as client:
+    """A server whose fake engine shouts, so that every sentence has a translation of its own.
+
+    It has a database of its own: no other server does its jobs.
+    """
+    path = tmp_path_factory.mktemp("shouting") / "kortom.db"
+    changed = settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{path}")})
+    with start_server(create_app(changed, translator=FakeTranslator(str.upper))) as client:
         yield client
-
-
-def tool(name: str) -> str:
-    found = shutil.which(name)
-    if found is None and os.environ.get("KORTOM_TEST_TOOLS") == "required":
-        pytest.fail(f"KORTOM_TEST_TOOLS=required, but {name} is not installed")
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 def run(language: str, code: str, server: "Client", directory: Path) -> str:
@@ -54,11 +53,11 @@ def run(language: str, code: str, server: "Client", directory: Path) -> str:
     code = code.replace(ADDRESS, f"http://127.0.0.1:{server.port}")
     if language == "sh":
         for name in ("curl", "jq"):
-            assert name not in code.split() or tool(name)
+            assert name not in code.split() or find_program(name, f"Debian: {name}")
         command = ["bash", "-euo", "pipefail", "-c", code]
     elif language == "js":
         (directory / "snippet.mjs").write_text(code, encoding="utf-8")
-        command = [tool("node"), "snippet.mjs"]
+        command = [find_program("node", "Debian: nodejs"), "snippet.mjs"]
     else:
         command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(
@@ -80,7 +79,7 @@ def sentences(answer: Any) -> list[str]:
 
 
 def test_every_language_is_there() -> None:
-    assert [language for language, _ in SNIPPETS] == ["sh"] * 3 + ["js"] * 2 + ["python"] * 3
+    assert [language for language, _ in SNIPPETS] == ["sh"] * 3 + ["js"] * 2 + ["python"] * 4
     assert PAGE.count("```") == 2 * len(BLOCKS)
 
 
@@ -96,6 +95,13 @@ def test_a_snippet_prints_the_answer(
     answer = shouting.post("/v1/articles", {"text": TEXT}).json()
     if language == "sh" and "event-stream" not in code:
         assert json.loads(printed)["translation"] == answer["translation"]
+        return
+    if "submit" in code:
+        *progress, one, two = printed.splitlines()
+        assert set(progress) <= {f"{ended} of 2" for ended in range(3)}
+        assert progress[-1] == "2 of 2"
+        assert one == f"archive/1 {answer['translation']['text'].splitlines()[0]}"
+        assert two == "archive/2 422 text_empty: text: holds no visible text"
         return
     if "AsyncKortom" in code:
         texts = [
