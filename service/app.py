@@ -1,80 +1,44 @@
 """The application: the only module that knows all others."""
 
-import logging
-import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from typing import Any, TypedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
 from service import __version__, tracing
-from service.api import docs, page, problems, schemas
+from service.api import docs, jobs, page, problems, schemas
 from service.api import metrics as metrics_route
+from service.api.access import Access, install_cors
+from service.api.articles import Articles
+from service.api.calls import DatabaseCalls
 from service.api.dialects import deepl, libretranslate
 from service.api.protocol import ProblemProtocol
 from service.api.routes import create_router
-from service.article.language import LanguageIdentifier
-from service.article.warnings import ArticleWarning, WarningCode
-from service.errors import InferenceError, StartupError, one_line
-from service.models.card import ModelCard, load_card, load_cards
-from service.models.profiles import PROFILES
-from service.models.store import ModelStore
-from service.pipeline import ArticlePipeline
+from service.api.running import RequestWorkers
+from service.errors import DatabaseError, ServiceError, StartupError
+from service.jobs.runner import JobRunner
+from service.jobs.store import JobStore
+from service.jobs.webhooks import Webhooks, load_receiver
+from service.keys.store import KeyStore
+from service.loading import Loader, load_pipeline
+from service.machine import usable_cores
+from service.models.card import load_cards
 from service.serving import server
-from service.serving.batcher import Batcher
-from service.serving.engines import (
-    CANARY,
-    SUMMARY_CANARY,
-    SUMMARY_CANARY_TOKENS,
-    BatchedGenerator,
-    BatchedTranslator,
-)
 from service.serving.health import Health
 from service.serving.metrics import Metrics
 from service.serving.workers import Workers
 from service.settings import Settings
-from service.summarization.decoding import Decoding as SummaryDecoding
-from service.summarization.extractive import ExtractiveSummarizer
-from service.summarization.generator import GenerationEngine
+from service.storage.database import Database, open_database
 from service.summarization.summarizer import Summarizer
-from service.translation.decoding import Decoding
-from service.translation.glossary import load_glossary
-from service.translation.translator import TranslationEngine, Translator
+from service.translation.translator import TranslationEngine
 
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A profile ready to work: its translation card, its pipeline, and what answers say of it.
-
-    ``batchers`` are the queues in front of its engines.
-    """
-
-    card: ModelCard
-    pipeline: ArticlePipeline
-    identifier: LanguageIdentifier
-    models: schemas.ServedModels
-    batchers: Sequence[Batcher[Any, Any]]
-
-    def close(self) -> None:
-        """Stop the engines' threads; whoever still waits for them gets an error."""
-        for batcher in self.batchers:
-            batcher.close(CLOSE_SECONDS)
-
-
-class Placement(TypedDict):
-    """Arguments that every engine takes."""
-
-    device: str
-    inter_threads: int | None
-    intra_threads: int
-
-
-logger = logging.getLogger(__name__)
-
-CLOSE_SECONDS = 2.0
-"""How long a stopping server waits for a batch that nobody waits for any more."""
+MAX_JOB_THREADS = 8
+"""Articles of jobs at the same time: one for every core, from 2 to this many. More of them do
+little more, and a sentence of a request waits for a batch that is theirs as well."""
+JOB_CALLS = 4
+"""Calls of the database for the routes of jobs at the same time."""
+JOB_CALL_SECONDS = 60.0
+"""How long such a route waits: keeping the largest job takes some seconds."""
 
 
 def create_app(
@@ -82,6 +46,7 @@ def create_app(
     *,
     translator: TranslationEngine | None = None,
     summarizer: Summarizer | None = None,
+    loader: Callable[[Settings, Metrics], Loader] | None = None,
 ) -> FastAPI:
     """The service over one profile, its models verified, loaded and warm.
 
@@ -89,25 +54,71 @@ def create_app(
         settings: what the operator set.
         translator: used instead of the profile's (a test's seam).
         summarizer: used instead of the profile's.
+        loader: loads the models; :class:`Loader` unless given.
 
     Raises:
-        StartupError: a model is missing or damaged, or does not run.
+        InvalidSettings: the webhook's URL or secret can't be used.
+        StartupError: keys are required and there is none, the database can't be opened, or a
+            model is missing or damaged, or does not run.
     """
+    receiver = load_receiver(settings)
+    database = _open(settings) if settings.jobs or settings.keys_required else None
     metrics = Metrics()
-    loaded = load_pipeline(settings, metrics=metrics, translator=translator, summarizer=summarizer)
+    with ExitStack() as opened:
+        if database is not None:
+            opened.callback(database.close)
+        loaded = load_pipeline(
+            settings, metrics=metrics, translator=translator, summarizer=summarizer, loader=loader
+        )
+        opened.pop_all()
     models = loaded.models
     workers = Workers(settings.max_queued_requests, settings.max_queued_tokens, metrics)
-    health = Health(loaded.batchers)
+    health = Health(loaded.engines)
+    access = Access(database if settings.keys_required else None, health)
+    requests = RequestWorkers(workers, access)
+    articles = Articles(loaded.pipeline, models)
+    job_routes = runner = calls = webhooks = None
+    if settings.jobs and database is not None:
+        store = JobStore(
+            database,
+            max_queued_articles=settings.max_queued_articles,
+            retention_seconds=settings.job_retention_hours * 3600,
+            webhooks=receiver is not None,
+        )
+        if receiver is not None:
+            webhooks = Webhooks(database, receiver, metrics)
+        runner = JobRunner(
+            store,
+            articles.translate,
+            problem=problems.problem,
+            threads=min(max(2, usable_cores()), MAX_JOB_THREADS),
+            lease_seconds=settings.lease_seconds,
+            metrics=metrics,
+            ready=lambda: not (health.draining or health.dead()),
+        )
+        health.working = runner.is_working
+        calls = DatabaseCalls("jobs-calls", threads=JOB_CALLS, seconds=JOB_CALL_SECONDS)
+        job_routes = jobs.create_router(store, runner, calls, access)
     metrics.live.set_function(lambda: not health.dead())
     metrics.ready.set_function(lambda: not health.unready())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tracing.start()
-        yield
-        workers.shutdown()
-        loaded.close()
-        tracing.stop()
+        with ExitStack() as closing:  # the last is closed first
+            tracing.start()
+            closing.callback(tracing.stop)
+            if database is not None:
+                closing.callback(database.close)
+            closing.callback(access.close)
+            closing.callback(loaded.close)
+            closing.callback(workers.shutdown)
+            if calls:
+                closing.callback(calls.close)
+            for background in (webhooks, runner):
+                if background:
+                    background.start()
+                    closing.callback(background.close)
+            yield
 
     app = FastAPI(
         title="Kortom",
@@ -124,6 +135,8 @@ def create_app(
     )
     app.state.settings = settings
     app.state.health = health
+    app.state.access = access
+    app.state.metrics = metrics
     problems.install(app, metrics)
     metrics_route.install(app, metrics)
     docs.install(app)
@@ -140,13 +153,20 @@ def create_app(
         )
         for known in load_cards(settings.cards_dir).values()
     ]
-    app.include_router(create_router(settings, workers, health, loaded.pipeline, models, cards))
+    app.include_router(
+        create_router(settings, requests, access, health, loaded.pipeline, articles, models, cards)
+    )
+    if job_routes:
+        app.include_router(job_routes)
     if settings.libretranslate:
         app.include_router(
-            libretranslate.create_router(settings, workers, loaded.pipeline, loaded.identifier)
+            libretranslate.create_router(
+                settings, requests, access, loaded.pipeline, loaded.identifier
+            )
         )
     if settings.deepl:
-        app.include_router(deepl.create_router(settings, workers, loaded.pipeline))
+        app.include_router(deepl.create_router(settings, requests, access, loaded.pipeline))
+    install_cors(app, settings.cors_origins)
     return app
 
 
@@ -162,185 +182,22 @@ def serve(settings: Settings) -> None:
         server.serve(app, settings, listener, app.state.health, ProblemProtocol)
 
 
-def load_pipeline(
-    settings: Settings,
-    *,
-    metrics: Metrics | None = None,
-    translator: TranslationEngine | None = None,
-    summarizer: Summarizer | None = None,
-) -> Loaded:
-    """The settings' profile, its models verified, loaded and warm.
+def _open(settings: Settings) -> Database:
+    """The database; where keys are required, one that lets somebody in is in it.
 
     Raises:
-        StartupError: see :func:`create_app`.
+        DatabaseError: it can't be opened.
+        StartupError: there is none.
     """
-    profile = PROFILES[settings.profile]
-    card = load_card(profile.translation, settings.cards_dir)
-    summary_card = load_card(profile.summarization, settings.cards_dir)
-    metrics = metrics or Metrics()
-    loader = _Loader(settings, metrics)
-    # All files are looked at before the first model is loaded.
-    revision = loader.verify(card) if translator is None else None
-    summary_revision = loader.verify(summary_card) if summarizer is None else None
-    shared = loader.translator(card, translator)
-    if summarizer is None:
-        summarizer = loader.summarizer(summary_card)
-    identifier = LanguageIdentifier()
-    pipeline = ArticlePipeline(
-        shared,
-        summarizer,
-        identifier,
-        glossary=load_glossary(settings.glossary) if settings.glossary else None,
-        repairs=settings.repair,
-        max_characters=settings.max_article_characters,
-        notices=[ArticleWarning(WarningCode.DEMO_MODEL)] if card.bundled else [],
+    database = open_database(settings.database_url.get_secret_value())
+    try:
+        if not settings.keys_required or KeyStore(database).any_usable():
+            return database
+    except ServiceError as error:
+        database.close()
+        raise DatabaseError(error.detail) from None
+    database.close()
+    raise StartupError(
+        f"requests to {settings.host} need a key, and there is none: make one with "
+        "`kortom keys create NAME`, or go without with --require-keys false"
     )
-    models = schemas.ServedModels(
-        translation=schemas.ServedModel(card=card.name, revision=revision, engine=shared.engine),
-        summarization=schemas.ServedModel(
-            card=summary_card.name, revision=summary_revision, engine=summarizer.engine
-        ),
-    )
-    for model in (models.translation, models.summarization):
-        info = metrics.model_info.labels(
-            name=model.card, revision=model.revision or "", engine=model.engine
-        )
-        info.set(1)
-    return Loaded(card, pipeline, identifier, models, loader.batchers)
-
-
-def load_summarizer(settings: Settings) -> Summarizer:
-    """The summarizer of the settings' profile alone, its model verified, loaded and warm.
-
-    Raises:
-        StartupError: see :func:`create_app`.
-    """
-    card = load_card(PROFILES[settings.profile].summarization, settings.cards_dir)
-    loader = _Loader(settings, Metrics())
-    loader.verify(card)
-    return loader.summarizer(card)
-
-
-class _Loader:
-    """Loads models, warms them up and puts a queue in front of each.
-
-    Attributes:
-        batchers: the queues.
-    """
-
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self.batchers: list[Batcher[Any, Any]] = []
-        self._settings = settings
-        self._metrics = metrics
-        self._store = ModelStore(settings.models_dir)
-
-    def verify(self, card: ModelCard) -> str | None:
-        """The commit of the installed model, its files verified; none of a model without files."""
-        if card.architecture == "extractive":
-            return None
-        logger.info("verifying %s", card.name)
-        self._store.verify(card.name, self._settings.engine)
-        return self._store.manifest(card.name).commit
-
-    def translator(self, card: ModelCard, engine: TranslationEngine | None = None) -> Translator:
-        """The card's model, or ``engine`` in its place, shared by all callers."""
-        with self._measured(card):
-            if engine is None:
-                engine = self._load_translator(card)
-            engine.translate([CANARY])
-        shared = BatchedTranslator(
-            engine,
-            card.name,
-            timeout_seconds=self._settings.engine_timeout_seconds,
-            metrics=self._metrics,
-        )
-        self.batchers.append(shared.batcher)
-        return shared
-
-    def summarizer(self, card: ModelCard) -> Summarizer:
-        """The card's summarizer, its model shared by all callers."""
-        if card.architecture == "extractive":
-            return ExtractiveSummarizer()
-        from service.summarization.abstractive import AbstractiveSummarizer
-
-        with self._measured(card):
-            generator = self._load_generator(card)
-            generator.generate([SUMMARY_CANARY], min_tokens=1, max_tokens=SUMMARY_CANARY_TOKENS)
-        shared = BatchedGenerator(
-            generator,
-            card.name,
-            timeout_seconds=self._settings.engine_timeout_seconds,
-            metrics=self._metrics,
-        )
-        self.batchers.append(shared.batcher)
-        # A card of a BART model has both lengths.
-        return AbstractiveSummarizer(
-            shared,
-            min_length=card.decoding.min_length or 0,
-            max_length=card.decoding.max_length or 0,
-        )
-
-    @contextmanager
-    def _measured(self, card: ModelCard) -> Iterator[None]:
-        """Around the loading and the first use of a model.
-
-        Raises:
-            StartupError: either fails.
-        """
-        logger.info("loading %s", card.name)
-        if card.notice:
-            logger.warning("%s", card.notice)
-        start = time.monotonic()
-        try:
-            yield
-        except InferenceError as exc:
-            raise StartupError(
-                f"model {card.name} does not run: {one_line(exc.__cause__ or exc)}"
-            ) from exc
-        except (OSError, RuntimeError, ValueError) as exc:
-            raise StartupError(f"model {card.name} can't be loaded: {one_line(exc)}") from exc
-        self._metrics.model_load.labels(model=card.name).set(time.monotonic() - start)
-
-    def _load_translator(self, card: ModelCard) -> TranslationEngine:
-        settings, directory = self._settings, self._store.path(card.name)
-        decoding = Decoding(
-            beam_size=settings.beam_size or card.decoding.beam_size,
-            length_penalty=card.decoding.length_penalty,
-            max_source_tokens=card.limits.max_source_tokens,
-            max_target_tokens=card.limits.max_target_tokens,
-            max_target_ratio=card.decoding.max_target_ratio,
-            max_target_margin=card.decoding.max_target_margin,
-        )
-        # Imported here, so that only the engine in use costs its memory and start-up time.
-        if settings.engine == "torch":
-            from service.translation.marian import TorchTranslator
-
-            return TorchTranslator(directory, decoding, prefix=card.prefix, **self._placement())
-        from service.translation.ct2 import CTranslate2Translator
-
-        return CTranslate2Translator(directory, decoding, prefix=card.prefix, **self._placement())
-
-    def _load_generator(self, card: ModelCard) -> GenerationEngine:
-        """The summarization model; its beam is the card's, whatever the translator's is."""
-        directory = self._store.path(card.name)
-        decoding = SummaryDecoding(
-            beam_size=card.decoding.beam_size,
-            length_penalty=card.decoding.length_penalty,
-            no_repeat_ngram_size=card.decoding.no_repeat_ngram_size,
-            max_source_tokens=card.limits.max_source_tokens,
-        )
-        if self._settings.engine == "torch":
-            from service.summarization.bart import TorchGenerator
-
-            return TorchGenerator(directory, decoding, **self._placement())
-        from service.summarization.ct2 import CTranslate2Generator
-
-        return CTranslate2Generator(directory, decoding, **self._placement())
-
-    def _placement(self) -> Placement:
-        """Where and in how many threads a model runs; each model has threads of its own."""
-        return {
-            "device": self._settings.device,
-            "inter_threads": self._settings.inter_threads,
-            "intra_threads": self._settings.intra_threads,
-        }

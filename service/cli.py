@@ -7,20 +7,24 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
 
 from service import __version__, logs
 from service.article.document import Format
 from service.article.files import DOCUMENT_SUFFIXES, open_docx, read_document
 from service.article.normalization import is_blank
 from service.errors import InvalidRequest, ServiceError, one_line
-from service.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from service.settings import ENVIRONMENT_PREFIX, Settings, load_settings, without_password
 from service.summarization.summarizer import SummaryOptions
 
 if TYPE_CHECKING:
     from service.api.schemas import ArticleAnswer, WarningAnswer
     from service.article.files.docx_translation import DocxDocument
+    from service.bulk.run import Worker
     from service.pipeline import ArticlePipeline
     from service.summarization.summarizer import Summarizer
 
@@ -74,9 +78,12 @@ def _discard_output() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     from service import mcp
+    from service.bulk import commands as bulk_commands
     from service.evaluation import commands as evaluation_commands
     from service.evaluation.benchmark import commands as benchmark_commands
+    from service.keys import commands as key_commands
     from service.models import commands as model_commands
+    from service.storage import commands as database_commands
 
     parser = argparse.ArgumentParser(
         prog="kortom",
@@ -132,8 +139,27 @@ def _parser() -> argparse.ArgumentParser:
     _add_settings(translate, _TRANSLATE_SETTINGS)
     translate.set_defaults(run=_translate)
 
+    bulk_commands.add_parser(
+        subparsers,
+        add_settings=lambda bulk: _add_settings(bulk, (*_TRANSLATE_SETTINGS, "max_body_bytes")),
+        load_settings=_settings,
+        load_worker=_load_worker,
+        run_archive=_run_archive,
+    )
+    doctor = subparsers.add_parser(
+        "doctor",
+        help="say whether the server can do its work here",
+        description="Look at models, database, disk, threads, memory, limits, keys and webhook "
+        "with the settings of a server, which may run. One line each; exit code 1 when one FAILs.",
+    )
+    _add_settings(doctor, Settings.model_fields)
+    doctor.add_argument("--json", action="store_true", help="print the report as JSON")
+    doctor.set_defaults(run=_doctor)
+
     mcp.add_parser(subparsers)
     model_commands.add_parser(subparsers)
+    key_commands.add_parser(subparsers)
+    database_commands.add_parser(subparsers)
     benchmark_commands.add_parser(subparsers)
     evaluation_commands.add_parser(
         subparsers,
@@ -149,6 +175,8 @@ def _add_settings(parser: argparse.ArgumentParser, names: Any) -> None:
     for name in names:
         field = Settings.model_fields[name]
         default = field.get_default(call_default_factory=True)
+        if isinstance(default, SecretStr):  # what is in the code is none
+            default = default.get_secret_value()
         shown = "" if default is None else f" [{default}]"
         group.add_argument(
             f"--{name.replace('_', '-')}",
@@ -177,23 +205,57 @@ def _serve(options: argparse.Namespace) -> int:
     # A server's log is read by machines unless somebody watches it.
     settings = _settings(options, json_log=not (sys.stderr and sys.stderr.isatty()))
     if options.print_config:
-        for name, value in settings.model_dump(mode="json").items():
+        shown = settings.model_dump(mode="json")
+        # The password alone is left out, so that one can see which database it is.
+        shown["database_url"] = without_password(settings.database_url.get_secret_value())
+        for name, value in shown.items():
             print(f"{ENVIRONMENT_PREFIX}{name.upper()}={'' if value is None else value}")
         return EXIT_OK
-    from service.app import serve
+    if settings.engine == "ray":
+        from service.cluster.server import serve
+    else:
+        from service.app import serve
 
     serve(settings)
     return EXIT_OK
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    # Imported here: SQLAlchemy costs the other commands a part of a second.
+    from service import doctor
+
+    return doctor.run(_settings(options), as_json=options.json)
+
+
 def _load_pipeline(options: argparse.Namespace) -> "ArticlePipeline":
-    from service.app import load_pipeline
+    from service.loading import load_pipeline
 
     return load_pipeline(_settings(options)).pipeline
 
 
+def _run_archive(source: Path, output: Path, settings: Settings) -> int:
+    from service.cluster.archive import run
+
+    return run(source, output, settings)
+
+
+@contextmanager
+def _load_worker(settings: Settings) -> "Iterator[Worker]":
+    from service.api.articles import Articles
+    from service.bulk.run import Worker
+    from service.loading import load_pipeline
+    from service.serving.health import Health
+
+    loaded = load_pipeline(settings)
+    try:
+        articles = Articles(loaded.pipeline, loaded.models)
+        yield Worker(articles.translate, Health(loaded.batchers).dead)
+    finally:
+        loaded.close()
+
+
 def _load_summarizer(options: argparse.Namespace) -> "Summarizer":
-    from service.app import load_summarizer
+    from service.loading import load_summarizer
 
     return load_summarizer(_settings(options))
 
@@ -202,7 +264,7 @@ def _translate(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from service.api import answers
-    from service.app import load_pipeline
+    from service.loading import load_pipeline
     from service.markdown import side_by_side
     from service.serving.work import Work, working_on
 

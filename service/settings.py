@@ -1,15 +1,32 @@
 """Settings: one frozen class; flags win over the environment, the environment over defaults."""
 
+import os
+import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    ValidationError,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
-from service.errors import InvalidSettings
+from service.errors import InvalidSettings, one_line
 
 ENVIRONMENT_PREFIX = "KORTOM_"
+HIDDEN = "**********"
+"""What is shown of a secret, as pydantic shows it."""
+SECRETS_DIRECTORY = "KORTOM_SECRETS_DIR"
+"""Names in the environment a directory in which a setting can stand in a file of the name of its
+variable, in small letters: ``kortom_database_url``. So do systemd (``%d``), Docker
+(``/run/secrets``) and Kubernetes hand secrets over: in no list of processes, and in no environment
+that a child process inherits."""
 
 
 def _absolute(path: Path) -> Path:
@@ -25,7 +42,19 @@ def _existing(path: Path) -> Path:
     return path
 
 
+def _words(given: Any) -> Any:
+    return given.split() if isinstance(given, str) else given
+
+
 Directory = Annotated[Path, AfterValidator(_absolute)]
+Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.:\[\]-]+$")]
+"""Exactly as browsers write it: neither ``*`` nor ``null``, no path, no capitals."""
+Origins = Annotated[
+    tuple[Origin, ...],
+    NoDecode,
+    BeforeValidator(_words),
+    PlainSerializer(" ".join, return_type=str),
+]
 
 
 class Settings(BaseSettings):
@@ -49,8 +78,8 @@ class Settings(BaseSettings):
     """Directory of pulled models."""
     cards_dir: Annotated[Directory, AfterValidator(_existing)] | None = None
     """Directory of model cards of your own, looked at before the shipped ones."""
-    engine: Literal["ctranslate2", "torch"] = "ctranslate2"
-    """Engine of the models: ctranslate2 (fast) or torch (the reference)."""
+    engine: Literal["ctranslate2", "torch", "ray"] = "ctranslate2"
+    """Engine of the models: ctranslate2 (fast), torch (the reference), ray (ctranslate2 in Ray)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the models run; auto takes a CUDA device when there is one."""
     beam_size: Annotated[int, Field(ge=1, le=6)] | None = None
@@ -101,22 +130,32 @@ class Settings(BaseSettings):
     """How long an ended job and its results can be read; then they are deleted."""
     lease_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
     """A server that says nothing for so long is taken for dead: others do its articles."""
-    webhook_url: Annotated[str, Field(min_length=1)] | None = None
-    """Where to POST the id of every job that ended; unset: nowhere."""
+    webhook_url: SecretStr | None = None
+    """Where to POST the id of every job that ended, which may hold a token; unset: nowhere."""
     webhook_secret: SecretStr | None = None
     """Signs those messages (Standard Webhooks: whsec_…); two, with a space between, to rotate."""
     webhook_private_addresses: bool = False
     """Whether the webhook's host may be on a private network."""
     require_keys: bool | None = None
     """Whether requests need a key; unset: unless the host is a loopback address."""
-    cors_origins: tuple[str, ...] = ()
-    """Origins whose pages may ask this server, as a JSON list; none by default."""
+    cors_origins: Origins = ()
+    """Origins whose pages may ask this server, as https://a.example, with spaces between them."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log lines to print."""
 
+    @property
+    def keys_required(self) -> bool:
+        """Whether requests need a key: who reaches a loopback address is on this machine."""
+        if self.require_keys is not None:
+            return self.require_keys
+        try:
+            return not ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host != "localhost"
+
 
 def load_settings(**flags: Any) -> Settings:
-    """Settings from flags, environment and defaults.
+    """Settings from flags, the environment, the directory of secrets, and defaults.
 
     Args:
         flags: values given on the command line, as strings or of the field's type.
@@ -124,8 +163,13 @@ def load_settings(**flags: Any) -> Settings:
     Raises:
         InvalidSettings: a value is not one that its setting can have; the line names it.
     """
+    directory = os.environ.get(SECRETS_DIRECTORY) or None
+    if directory is not None and not Path(directory).is_dir():
+        raise InvalidSettings(f"{SECRETS_DIRECTORY}: {directory} is not a directory")
     try:
-        return Settings(**flags)
+        return Settings(_secrets_dir=directory, **flags)
+    except SettingsError as exc:
+        raise InvalidSettings(one_line(exc)) from None
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         name = str(first["loc"][0])
@@ -133,3 +177,21 @@ def load_settings(**flags: Any) -> Settings:
             f"setting {name} (--{name.replace('_', '-')}, {ENVIRONMENT_PREFIX}{name.upper()}): "
             f"{first['msg']}; got {str(first['input'])[:80]!r}"
         ) from None
+
+
+def without_password(url: str) -> str:
+    """A database's URL for people to read: all of it but what is secret.
+
+    Args:
+        url: as in ``Settings.database_url``; a password in it need not be escaped well.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return HIDDEN
+    account, at, place = rest.rpartition("@")
+    user, colon, _ = account.partition(":")
+    if colon:
+        account = f"{user}:{HIDDEN}"
+    return re.sub(
+        r"(?<=[?&])([^=&]*pass[^=&]*=)[^&]*", rf"\1{HIDDEN}", f"{scheme}://{account}{at}{place}"
+    )

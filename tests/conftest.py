@@ -2,16 +2,19 @@
 
 import logging
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 from fastapi import FastAPI
-from leaks import WATCH
+from leaks import WATCH, watch_logs, watch_processes, watch_spans
 from loopback import Client, Reply, run_server
+from postgresql import PostgreSQL, run_postgresql
 
 from service.app import create_app
 from service.errors import ServiceError
@@ -20,6 +23,7 @@ from service.models.card import load_card
 from service.models.pull import pull
 from service.models.store import ModelStore
 from service.settings import ENVIRONMENT_PREFIX, Settings
+from service.storage.database import Database, open_database
 
 # Read when torch is imported: its threads wait for each other, which is slow on busy cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -50,9 +54,10 @@ Random weights for the tests: small, with short sentences, and as long an answer
 
 
 @pytest.fixture(scope="session", autouse=True)
-def environment() -> Iterator[None]:
-    """No setting comes from outside."""
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No setting comes from outside, and the database of nobody's own is used."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
             patch.delenv(name)
         yield
@@ -69,12 +74,12 @@ def watch() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ServiceError, "__init__", make_watched_error)
-        for name in ("service", "uvicorn"):
-            logging.getLogger(name).addHandler(WATCH)
+        watch_processes(patch)
+        watch_spans(patch)
+        watch_logs(patch)
         logging.getLogger("service").setLevel(logging.DEBUG)
         yield
-        for name in ("service", "uvicorn"):
-            logging.getLogger(name).removeHandler(WATCH)
+        logging.getLogger().removeHandler(WATCH)
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +95,11 @@ def log_setup() -> Iterator[None]:
     """A command that a test runs in this process sets up logging for that test only."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
+    # pytest's own, which find what threads and destructors raise.
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
     yield
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
+    logging.raiseExceptions = True
     for handler in list(root.handlers):
         if type(handler) is logging.StreamHandler and handler not in before:
             root.removeHandler(handler)
@@ -143,3 +152,32 @@ def send(server: Client) -> Callable[[bytes], Reply]:
 def sample_article() -> str:
     path = Path(__file__).resolve().parents[1] / "seeds" / "sample-article.nl.txt"
     return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A real PostgreSQL server, shared by all tests; each has a database of its own in it."""
+    with run_postgresql() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql_url(postgresql: PostgreSQL) -> str:
+    """A new PostgreSQL database with the tables."""
+    return postgresql.create()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new database, once of each kind."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgresql_url")
+        return url
+    return f"sqlite:///{tmp_path / 'kortom.db'}"
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The same, open."""
+    with closing(open_database(database_url)) as opened:
+        yield opened

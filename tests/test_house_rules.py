@@ -30,13 +30,29 @@ MAY_IMPORT: dict[str, set[str]] = {
     "summarization": BASE | TEXT | {"translation"},
     "pipeline": BASE | TEXT | {"translation", "summarization", "tracing"},
     "serving": BASE | TEXT | {"translation", "summarization", "tracing"},
-    "api": BASE | TEXT | {"translation", "summarization", "pipeline", "serving", "logs", "tracing"},
+    "keys": BASE | {"storage"},
+    "api": BASE
+    | TEXT
+    | {"translation", "summarization", "pipeline", "serving", "logs", "tracing"}
+    | {"jobs", "keys", "storage"},
     "markdown": BASE | {"api"},
-    "app": BASE | TEXT | WORK | {"pipeline", "serving", "api", "tracing"},
+    "app": BASE
+    | TEXT
+    | WORK
+    | {"pipeline", "serving", "api", "tracing", "jobs", "keys", "loading", "storage"},
+    "loading": BASE | TEXT | WORK | {"pipeline", "serving", "api"},
+    "cluster": BASE
+    | TEXT
+    | WORK
+    | {"pipeline", "serving", "api", "bulk", "app", "loading", "logs"},
     "cli": BASE
     | TEXT
     | {"models", "summarization", "evaluation", "pipeline", "serving", "api", "markdown", "app"}
-    | {"logs", "mcp"},
+    | {"bulk", "cluster", "doctor", "loading", "keys", "logs", "mcp", "storage"},
+    "doctor": BASE | {"models", "storage", "keys", "jobs"},
+    "bulk": BASE | TEXT | {"serving", "api", "logs"},
+    "storage": BASE,
+    "jobs": BASE | {"logs", "tracing", "storage", "serving"},
     "client": set(),
     "mcp": {"errors", "client"},
     "models": BASE | TEXT,
@@ -123,7 +139,19 @@ def test_the_changelog_has_an_unreleased_head_and_knows_the_version() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["demo", "run", "test", "lint", "bench", "demo-model", "openapi", "clean"]
+    "target",
+    [
+        "demo",
+        "run",
+        "test",
+        "lint",
+        "bench",
+        "demo-model",
+        "openapi",
+        "sbom",
+        "test-cluster",
+        "clean",
+    ],
 )
 def test_make_knows_the_target(target: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

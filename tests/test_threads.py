@@ -12,7 +12,7 @@ import pytest
 def test_no_second_openmp_runtime_works_in_a_service() -> None:
     """Two of them in one process have made servers hang (LibreTranslate, issue 1008)."""
     code = (
-        "from service.app import load_pipeline\n"
+        "from service.loading import load_pipeline\n"
         "from service.settings import Settings\n"
         "loaded = load_pipeline(Settings(profile='demo'))\n"
         "loaded.pipeline.translate_article('Dit is een zin.')\n"

@@ -47,6 +47,7 @@ class Account:
         status: of the answer; 0 while there is none.
         answer_sent: whether all of it was given to the connection.
         client_gone: whether the client closed the connection before that.
+        key_id: of the key that let the request in; ``None`` without one.
     """
 
     def __init__(self, request_id: str, method: str, scope: Scope, metrics: Metrics) -> None:
@@ -54,6 +55,7 @@ class Account:
         self.status = 0
         self.answer_sent = False
         self.client_gone = False
+        self.key_id: str | None = None
         self._request_id = request_id
         self._scope = scope
         self._method = method if method in METHODS else UNKNOWN_METHOD
@@ -129,6 +131,7 @@ class Account:
                 status=self.status,
                 ms=round(seconds * 1000),
                 outcome=self.outcome,
+                key=self.key_id,
                 **self._work,
                 trace=f"{context.trace_id:032x}" if context.is_valid else None,
             ),

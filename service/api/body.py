@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from email.message import Message
 from typing import Any, NoReturn
 
-from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from service.api.access import KeyedRoute
 from service.errors import (
     ContentTooLarge,
     MalformedBody,
@@ -26,7 +26,7 @@ DISCARD_BODIES = 8
 gets to read the 413; beyond that the connection is simply closed."""
 
 
-class JSONRoute(APIRoute):
+class JSONRoute(KeyedRoute):
     """A route whose body is checked and parsed here before the framework sees it.
 
     Raises:
@@ -75,12 +75,7 @@ def parse_json(body: bytes) -> Any:
     if not body.strip():
         raise MalformedBody("the body is empty", code="empty_body")
     try:
-        return json.loads(
-            body.decode("utf-8-sig"),
-            object_pairs_hook=_unique_keys,
-            parse_constant=_refuse_constant,
-            parse_float=_number,
-        )
+        return DECODER.decode(body.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise MalformedBody("the body is not UTF-8") from None
     except RecursionError:
@@ -107,6 +102,12 @@ def _number(text: str) -> float | int:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise MalformedBody(f"{name} is not JSON")
+
+
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_float=_number
+)
+"""Reads strictly; what it raises is told of in :func:`parse_json`."""
 
 
 def media_type(request: Request) -> Message:

@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import schemas, stream
-from service.api.body import disconnected, parse_json
+from service.api.body import parse_json
 from service.api.fields import MULTIPART, read_fields
+from service.api.running import RequestWorkers
 from service.api.schemas import problem_responses
 from service.article.files import read_document
 from service.errors import InvalidRequest, StartupError, UnsupportedMediaType
-from service.serving.workers import Workers
 
 TranslateArticle = Callable[
     [Request, schemas.ArticleRequest], Awaitable[schemas.ArticleAnswer | Response]
@@ -48,19 +48,22 @@ _FORM = {
 }
 
 
-def add_route(router: APIRouter, workers: Workers, translate_article: TranslateArticle) -> None:
+def add_route(
+    router: APIRouter, workers: RequestWorkers, translate_article: TranslateArticle
+) -> None:
     """Serve ``POST /v1/documents``.
 
     Args:
         router: takes the route.
-        workers: read the file off the event loop.
+        workers: read the file.
         translate_article: answers ``POST /v1/articles``.
     """
 
     @router.post(
         "/v1/documents",
         response_model=schemas.ArticleAnswer,
-        responses=stream.RESPONSES | problem_responses(400, 408, 413, 415, 422, 500, 503, 504),
+        responses=stream.RESPONSES
+        | problem_responses(400, 401, 408, 413, 415, 422, 429, 500, 503, 504, 507),
         openapi_extra={"requestBody": _FORM},
         tags=["articles"],
     )
@@ -81,9 +84,9 @@ def add_route(router: APIRouter, workers: Workers, translate_article: TranslateA
         name = f"document{PurePath(file.name).suffix.lower()[:10]}"
         try:
             (text, format), _ = await workers.run(
-                lambda _work: read_document(name, file.data),
-                characters=0,
-                disconnected=disconnected(request),
+                request,
+                lambda _work: (read_document(name, file.data), ()),
+                characters=0,  # those of its text are counted with the article's
             )
         except StartupError as error:
             raise UnsupportedMediaType(error.detail) from None

@@ -11,12 +11,17 @@ from service.errors import (
     InferenceError,
     InvalidRequest,
     MalformedBody,
+    NotFound,
     Overloaded,
+    RateLimited,
     RequestError,
     RequestTimeout,
     ServiceError,
+    StorageFull,
+    StorageUnavailable,
     UnsupportedMediaType,
 )
+from service.keys.store import unauthorized
 
 REQUEST_ID = "6f1f2f0f6f5b4c5d8f3a2b1c0d9e8f7a"
 
@@ -149,6 +154,35 @@ SUMMARIZE: dict[str, Any] = {
     },
     "timing_ms": _TIMING,
 }
+JOB_ARTICLES: list[dict[str, Any]] = [
+    {"id": "2026-05-01/brug", "text": "De troepen rukken op."},
+    {"id": "2026-05-01/weer", "html": "<p>Het regent.</p>", "summary": None},
+]
+JOB: dict[str, Any] = {
+    "id": "5f0c1d5e-6c5b-4c8e-9a57-0f6d3c1b2a49",
+    "state": "running",
+    "articles": 2,
+    "done": 1,
+    "failed": 0,
+    "created_at": "2026-05-01T12:00:00Z",
+    "started_at": "2026-05-01T12:00:00.250000Z",
+    "ended_at": None,
+    "expires_at": None,
+    "location": "/v1/jobs/5f0c1d5e-6c5b-4c8e-9a57-0f6d3c1b2a49",
+    "results": "/v1/jobs/5f0c1d5e-6c5b-4c8e-9a57-0f6d3c1b2a49/results",
+}
+JOB_ROW: dict[str, Any] = {
+    "id": "2026-05-01/brug",
+    "article": None,
+    "error": {
+        "type": "urn:kortom:problem:text_empty",
+        "title": "Invalid request",
+        "status": 422,
+        "detail": "text: holds no visible text",
+        "code": "text_empty",
+        "errors": [{"loc": "text", "code": "text_empty", "detail": "holds no visible text"}],
+    },
+}
 MODELS: dict[str, Any] = {
     "profile": "demo",
     "models": [
@@ -172,6 +206,8 @@ LIMITS: dict[str, Any] = {
     "max_glossary_terms": 1_000,
     "max_bullets": 10,
     "max_deadline_ms": 3_600_000,
+    "max_job_articles": 10_000,
+    "max_job_bytes": 64_000_000,
 }
 
 
@@ -193,10 +229,14 @@ PROBLEMS: Mapping[int, list[ServiceError]] = {
         RequestError("the headers are over 16384 bytes", code="headers_too_large"),
         RequestError("Content-Length and Transfer-Encoding exclude each other"),
     ],
+    401: [unauthorized()],
+    404: [NotFound("there is no such job")],
     408: [RequestTimeout("the body took longer than 30 s to arrive")],
     413: [
         ContentTooLarge("the body is over 2000000 bytes"),
         ContentTooLarge("300 texts; at most 256 are taken", code="too_many_texts"),
+        ContentTooLarge("60000 characters; this key has 50000 a minute", code="over_key_limit"),
+        ContentTooLarge("line 10001: at most 10000 articles are taken", code="too_many_articles"),
     ],
     415: [
         UnsupportedMediaType("the body must be application/json"),
@@ -216,6 +256,18 @@ PROBLEMS: Mapping[int, list[ServiceError]] = {
             "method abstractive is not served: this profile has no model for it",
             code="method_not_served",
         ),
+        InvalidRequest("the array holds no article", code="too_few_articles"),
+        InvalidRequest("line 3: an article must be a JSON object", code="id_invalid"),
+        InvalidRequest("line 4: id: an earlier article has the same", code="duplicate_id"),
+        InvalidRequest(
+            "this Idempotency-Key came before, with another body", code="idempotency_key_reused"
+        ),
+    ],
+    429: [
+        RateLimited("this key has 50000 characters a minute, and too few are left"),
+        RateLimited(
+            "this key has 1000000 characters a day, and too few are left", code="quota_exceeded"
+        ),
     ],
     500: [
         InferenceError("the translation engine failed on this request"),
@@ -224,7 +276,9 @@ PROBLEMS: Mapping[int, list[ServiceError]] = {
     503: [
         Overloaded("every place is taken"),
         Overloaded("the server is stopping", code="draining"),
+        Overloaded("the articles that wait are more than the server takes", code="backlog_full"),
         Overloaded("the server is stopping", code="unavailable"),
+        StorageUnavailable("the database is locked"),
     ],
     504: [
         DeadlineExceeded("deadline_ms passed before the work was done"),
@@ -233,6 +287,7 @@ PROBLEMS: Mapping[int, list[ServiceError]] = {
             code="deadline_unreachable",
         ),
     ],
+    507: [StorageFull("the disk of the database is full")],
 }
 """Those that the routes can answer with, by status."""
 

@@ -52,7 +52,8 @@ class Fields:
 async def read_fields(request: Request) -> Fields:
     """Read the fields of any request, its body included, whatever its method.
 
-    A JSON body is taken alone; the query counts beside every other body and beside none.
+    They are read once: whoever asks again, with any object of the same request, gets the same. A
+    JSON body is taken alone; the query counts beside every other body and beside none.
 
     Raises:
         UnsupportedMediaType: the body is neither JSON nor a form, not UTF-8, or compressed.
@@ -60,6 +61,13 @@ async def read_fields(request: Request) -> Fields:
         RequestTimeout: slower than ``Settings.body_seconds``.
         MalformedBody: not what its type says, not UTF-8, no object, or over 1,000 fields.
     """
+    known: Fields | None = getattr(request.state, "fields", None)
+    if known is None:
+        known = request.state.fields = await _read_fields(request)
+    return known
+
+
+async def _read_fields(request: Request) -> Fields:
     body = await read_body(request)
     pairs = _parse_form(request.scope["query_string"])
     files: dict[str, Upload] = {}

@@ -15,6 +15,7 @@ from opentelemetry.trace import INVALID_SPAN
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import tracing
@@ -40,6 +41,7 @@ CLOSE = (b"connection", b"close")
 RETRY_SECONDS = "5"
 """``Retry-After`` of a server that stops or is broken: by then another one has its place."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _MAX_LOC_CHARACTERS = 80
 _FIELD_CODES = {"extra_forbidden": "unknown_field", "string_unicode": "invalid_unicode"}
 _OWN_CODES = {"text_empty", "invalid_unicode", "glossary_invalid"}
@@ -162,7 +164,7 @@ def install(app: FastAPI, metrics: Metrics) -> None:
         return ProblemResponse(error, request.state.request_id)
 
     async def http_error(request: Request, exc: Any) -> Response:
-        return answer(request, _from_http(exc))
+        return answer(request, _from_http(exc, request))
 
     async def validation_error(request: Request, exc: Any) -> Response:
         return answer(request, invalid(exc.errors()))
@@ -203,15 +205,20 @@ def _request_id(scope: Scope) -> str:
     return uuid.uuid4().hex
 
 
-def _from_http(exc: HTTPException) -> ServiceError:
+def _from_http(exc: HTTPException, request: Request) -> ServiceError:
     headers: Mapping[str, str] = exc.headers or {}
     match exc.status_code:
         case 404:
             return NotFound("no such path")
         case 405:
-            return MethodNotAllowed(
-                f"this path takes {headers.get('Allow', 'another method')}", headers=headers
+            # The router names the methods of the first route of the path alone.
+            taken = ", ".join(
+                method
+                for method in _METHODS
+                for scope in ({**request.scope, "method": method},)
+                if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
             )
+            return MethodNotAllowed(f"this path takes {taken}", headers={**headers, "Allow": taken})
         case _:
             return RequestError("the request can't be read", headers=headers)
 

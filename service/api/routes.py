@@ -11,27 +11,37 @@ from starlette.responses import Response
 
 from service import __version__
 from service.api import answers, documents, schemas, stream
+from service.api.access import Access
+from service.api.account import Made
 from service.api.articles import Articles, content, summary_options
-from service.api.body import JSONRoute, disconnected
+from service.api.body import JSONRoute
 from service.api.problems import RETRY_SECONDS
+from service.api.running import RequestWorkers
 from service.api.schemas import problem_responses
 from service.article.document import Format
 from service.article.warnings import ArticleWarning
 from service.errors import ContentTooLarge, Overloaded
-from service.pipeline import MAX_MARKS, ArticlePipeline, Listener
+from service.pipeline import (
+    MAX_MARKS,
+    ArticlePipeline,
+    Listener,
+    Summary,
+    TranslatedArticle,
+)
 from service.serving.health import Health
 from service.serving.work import Work
-from service.serving.workers import Workers
 from service.settings import Settings
 from service.translation.documents import TranslatedDocument
 from service.translation.glossary import MAX_TERMS, Glossary
 
-_WORK_ERRORS = problem_responses(400, 408, 413, 415, 422, 500, 503, 504)
+_Texts = tuple[list[TranslatedDocument], Sequence[ArticleWarning], float]
+_WORK_ERRORS = problem_responses(400, 401, 408, 413, 415, 422, 429, 500, 503, 504, 507)
 
 
 def create_router(
     settings: Settings,
-    workers: Workers,
+    workers: RequestWorkers,
+    access: Access,
     health: Health,
     pipeline: ArticlePipeline,
     articles: Articles,
@@ -42,7 +52,8 @@ def create_router(
 
     Args:
         settings: limits.
-        workers: runs the pipeline off the event loop.
+        workers: do the work of requests.
+        access: looks at the database of the keys.
         health: whether the server lives and is ready.
         pipeline: translates texts and makes summaries.
         articles: translates articles.
@@ -65,15 +76,18 @@ def create_router(
         start = time.perf_counter()
 
         async def answer(listener: Listener | None) -> schemas.ArticleAnswer:
+            def run(work: Work) -> tuple[TranslatedArticle, Sequence[Made]]:
+                translated = articles.run(article, work.checkpoint, listener)
+                return translated, [translated]
+
             translated, timings = await workers.run(
-                lambda work: articles.run(article, work.checkpoint, listener),
+                request,
+                run,
                 characters=len(text) + len(article.title or ""),
                 kind=("article", article.summary and article.summary.method),
                 key=_key(request, article) if listener is None else None,
-                disconnected=disconnected(request),
                 deadline_seconds=_seconds(article.deadline_ms),
             )
-            request.state.account.answered(translated, timings)
             return answers.article(
                 translated,
                 request_id=request.state.request_id,
@@ -103,7 +117,7 @@ def create_router(
             )
         start = time.perf_counter()
 
-        def run(work: Work) -> tuple[list[TranslatedDocument], Sequence[ArticleWarning], float]:
+        def run(work: Work) -> tuple[_Texts, Sequence[Made]]:
             begun = time.perf_counter()
             documents, warnings = pipeline.translate_texts(
                 batch.texts,
@@ -111,17 +125,16 @@ def create_router(
                 glossary=Glossary.of(batch.glossary),
                 checkpoint=work.checkpoint,
             )
-            return documents, warnings, time.perf_counter() - begun
+            return (documents, warnings, time.perf_counter() - begun), [documents]
 
         (documents, warnings, seconds), timings = await workers.run(
+            request,
             run,
             characters=sum(map(len, batch.texts)),
             kind="texts",
             key=_key(request, batch),
-            disconnected=disconnected(request),
             deadline_seconds=_seconds(batch.deadline_ms),
         )
-        request.state.account.answered(documents, timings)
         return answers.texts(
             documents,
             warnings,
@@ -138,20 +151,24 @@ def create_router(
     ) -> schemas.SummarizeAnswer:
         """Sum up an English or Dutch text in bullets that name their source sentences."""
         start = time.perf_counter()
-        summary, timings = await workers.run(
-            lambda work: pipeline.summarize(
+
+        def run(work: Work) -> tuple[Summary, Sequence[Made]]:
+            summary = pipeline.summarize(
                 text.text,
                 source_language=None if text.source_language == "auto" else text.source_language,
                 options=summary_options(text),
                 checkpoint=work.checkpoint,
-            ),
+            )
+            return summary, [summary]
+
+        summary, timings = await workers.run(
+            request,
+            run,
             characters=len(text.text),
             kind=("summary", text.method, text.source_language),
             key=_key(request, text),
-            disconnected=disconnected(request),
             deadline_seconds=_seconds(text.deadline_ms),
         )
-        request.state.account.answered(summary, timings)
         return answers.summary(
             summary,
             request_id=request.state.request_id,
@@ -178,6 +195,8 @@ def create_router(
             max_glossary_terms=MAX_TERMS,
             max_bullets=schemas.MAX_BULLETS,
             max_deadline_ms=schemas.MAX_DEADLINE_MS,
+            max_job_articles=settings.max_job_articles,
+            max_job_bytes=settings.max_job_bytes,
         )
 
     @router.get("/version", tags=["server"])
@@ -195,6 +214,7 @@ def create_router(
     @router.get("/readyz", responses=problem_responses(503), tags=["server"])
     async def readyz() -> schemas.HealthAnswer:
         """Whether the server should be sent work."""
+        await access.check()
         return _health(health.unready())
 
     return router

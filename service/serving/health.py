@@ -1,6 +1,6 @@
 """Whether the server lives, and whether it should be sent work."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 
@@ -25,11 +25,15 @@ class Health:
         draining: the server was told to stop. It still serves what comes, but balancers should
             send nothing any more, and every answer closes its connection.
         closed: the listener is closed: accepted requests finish, new ones are refused.
+        working: whether work that is no request's is under way, which a drain waits for as well.
+        storage: why the database that requests depend on does not work; ``None`` while it does.
     """
 
     def __init__(self, engines: Sequence[Engine]) -> None:
         self.draining = False
         self.closed = False
+        self.working: Callable[[], bool] = lambda: False
+        self.storage: str | None = None
         self._engines = engines
 
     def dead(self) -> str | None:
@@ -38,4 +42,4 @@ class Health:
 
     def unready(self) -> str | None:
         """Why no work should come here, for ``/readyz``; ``None`` while it should."""
-        return self.dead() or ("the server is stopping" if self.draining else None)
+        return self.dead() or ("the server is stopping" if self.draining else self.storage)

@@ -34,6 +34,12 @@ SENTENCE_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """Sentences of one batch."""
 TOKEN_BUCKETS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 """Source tokens of one batch, without padding."""
+WEBHOOK_OUTCOMES = ("delivered", "failed", "gone", "dropped")
+"""What came of a message to the webhook: an answer 2xx; anything else, so that it is tried again;
+an answer 410; the last attempt failed."""
+ATTEMPT_OUTCOMES = ("done", "failed", "cancelled", "given_back", "lost", "late")
+"""What came of an article that a runner claimed: an answer; an error; the job was cancelled; the
+server stopped before the end; the lease was lost meanwhile; the result came after that."""
 REJECTION_REASONS = ("overload", "deadline", "size", "drain")
 """Why a request is refused: no place, a deadline that can't be met, too large, stopping."""
 
@@ -134,6 +140,11 @@ class Metrics:
             "1 for each model served; revision is empty for one without files.",
             "name", "revision", "engine",
         )  # fmt: skip
+        self.webhook_deliveries = counter(
+            "kortom_webhook_deliveries_total",
+            "Attempts to tell the webhook that a job has ended, by outcome.",
+            "outcome",
+        )
         self.build_info = gauge("kortom_build_info", "1 for what runs.", "version", "python")
         self.live = gauge("kortom_live", "1 while the engines answer, 0 when one hangs or died.")
         self.ready = gauge("kortom_ready", "1 while new work is taken, 0 while not.")
@@ -141,10 +152,34 @@ class Metrics:
             "kortom_memory_limit_bytes", "Memory that the process may use; +Inf without a limit."
         )
 
+        self.jobs = gauge("kortom_jobs", "Jobs by state; ended ones until they expire.", "state")
+        self.job_queued_articles = gauge(
+            "kortom_job_queued_articles", "Articles of jobs that wait, over all servers."
+        )
+        self.job_oldest_queued = gauge(
+            "kortom_job_oldest_queued_seconds", "Age of the oldest job that nobody has begun."
+        )
+        self.job_attempts = counter(
+            "kortom_job_attempts_total",
+            "Articles of jobs that this server has worked on, by outcome.",
+            "outcome",
+        )
+        self.lease_expired = counter(
+            "kortom_lease_expired_total", "Servers taken for dead: their articles are done again."
+        )
+        self.database_up = gauge(
+            "kortom_database_up", "1 while the database answers, 0 while it does not."
+        )
+
         self.build_info.labels(__version__, platform.python_version()).set(1)
         self.memory_limit.set(memory_limit_bytes())
+        self.database_up.set(1)  # until one that is asked does not answer
         # A series that is there from the start has a rate from its first event on.
         for reason in REJECTION_REASONS:
             self.rejected.labels(reason)
+        for outcome in WEBHOOK_OUTCOMES:
+            self.webhook_deliveries.labels(outcome)
+        for outcome in ATTEMPT_OUTCOMES:
+            self.job_attempts.labels(outcome)
         for code in WarningCode:
             self.warnings.labels(code.value)

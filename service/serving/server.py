@@ -27,6 +27,8 @@ MAX_OPEN_FILES = 16_384
 """Descriptors that the process gives itself where it may: one for every connection."""
 _SETTLE_SECONDS = 0.1
 """After the listener is closed: the time to read what was sent to it before."""
+_LOOK_SECONDS = 0.02
+"""During the drain: between two looks at whether everything has finished."""
 _FLUSH_SECONDS = 1
 """After the drain: the time for the last answers to leave."""
 _END_SECONDS = 5.0
@@ -38,7 +40,7 @@ class Server(uvicorn.Server):
 
     Told to stop, it turns readiness red at once and serves on for ``drain_delay_seconds``, so that
     balancers notice before connections are refused. Then it stops listening and lets accepted
-    requests finish for at most ``drain_seconds``; what is left is cancelled.
+    requests, and articles of jobs, finish for at most ``drain_seconds``; what is left is cancelled.
 
     Args:
         app: the application.
@@ -60,6 +62,7 @@ class Server(uvicorn.Server):
                 ws="none",
                 access_log=False,
                 log_config=None,
+                loop="asyncio",  # not whatever other loop the environment holds
                 log_level=settings.log_level,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -113,8 +116,8 @@ class Server(uvicorn.Server):
         requests = self.server_state.tasks
         logger.info("draining: %d requests to finish", len(requests))
         ends = time.monotonic() + self._settings.drain_seconds
-        while requests and (left := ends - time.monotonic()) > 0:
-            await asyncio.wait(set(requests), timeout=left)
+        while (requests or self._health.working()) and time.monotonic() < ends:
+            await asyncio.sleep(_LOOK_SECONDS)
         if requests:
             logger.warning("%d requests outlived the drain and are cancelled", len(requests))
         for request in set(requests):

@@ -97,6 +97,37 @@ def test_a_head_that_comes_byte_by_byte_is_not_waited_for(strict_server: "Client
     assert time.monotonic() - start < 10 * BOUND_SECONDS
 
 
+def test_a_body_that_trickles_on_after_its_answer_is_not_waited_for(
+    strict_server: "Client",
+) -> None:
+    start = time.monotonic()
+    with strict_server.connect() as connection:
+        head = {"Content-Type": "text/plain", "Content-Length": "1000000"}
+        connection.sendall(strict_server.request("POST", "/v1/articles", b"", head))
+        assert strict_server.receive(connection).status == 415
+        connection.settimeout(0.05)
+        while time.monotonic() - start < 10 * BOUND_SECONDS:
+            try:
+                connection.sendall(b"x")
+                if not connection.recv(1):
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        else:
+            pytest.fail("the connection is still open")
+
+
+def test_the_rest_of_a_refused_body_may_come_in_time(strict_server: "Client") -> None:
+    with strict_server.connect() as connection:
+        head = {"Content-Type": "text/plain", "Content-Length": "3"}
+        connection.sendall(strict_server.request("POST", "/v1/articles", b"", head))
+        assert strict_server.receive(connection).status == 415
+        connection.sendall(b"xyz" + strict_server.request("GET", "/livez"))
+        assert strict_server.receive(connection, "GET").status == 200
+
+
 def test_half_a_second_head_is_answered_408_too(strict_server: "Client") -> None:
     with strict_server.connect() as connection:
         connection.sendall(strict_server.request("GET", "/livez"))

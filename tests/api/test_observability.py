@@ -21,6 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 from service import errors, tracing
 from service.api import metrics as metrics_route
 from service.api import problems
+from service.api.access import Access
 from service.serving.health import Health
 from service.serving.metrics import Metrics
 from service.settings import Settings
@@ -243,6 +244,7 @@ class Failing:
         self.app = FastAPI()
         self.app.state.settings = settings
         self.app.state.health = Health([])
+        self.app.state.access = Access(None, self.app.state.health)
         self.metrics = Metrics()
         problems.install(self.app, self.metrics)
         metrics_route.install(self.app, self.metrics)

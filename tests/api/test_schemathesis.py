@@ -22,6 +22,7 @@ EXAMPLES = 10
 """Per operation and phase; besides, one for each edge of each field."""
 # 504 is the answer to a deadline of a millisecond, no failure of the server.
 CONFIGURATION = """
+hooks = "hooks.py"
 warnings.fail-on = true
 [checks]
 not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 504]
@@ -30,6 +31,18 @@ not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 504]
 include-name = "POST /v1/documents"
 warnings = false
 checks.positive_data_acceptance.expected-statuses = ["2xx", "4xx"]
+[[operations]]
+# Nor which ids are there twice, which text is NDJSON, and which key came before.
+include-name = "POST /v1/jobs"
+warnings = false
+checks.positive_data_acceptance.expected-statuses = ["2xx", "4xx"]
+"""
+HOOKS = """
+import schemathesis
+
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(_context, value):
+    return str(value).encode()
 """
 
 
@@ -51,6 +64,7 @@ def whole_server(
 def test_the_server_keeps_to_its_description(whole_server: "Client", tmp_path: Path) -> None:
     configuration = tmp_path / "schemathesis.toml"
     configuration.write_text(CONFIGURATION, encoding="utf-8")
+    (tmp_path / "hooks.py").write_text(HOOKS, encoding="utf-8")
     done = subprocess.run(
         [
             Path(sys.executable).with_name("schemathesis"),
@@ -58,9 +72,12 @@ def test_the_server_keeps_to_its_description(whole_server: "Client", tmp_path: P
             "run",
             f"http://127.0.0.1:{whole_server.port}/openapi.json",
             "--checks=all",
+            # DELETE cancels a job, which can be read until it expires.
+            "--exclude-checks=use_after_free",
             f"--max-examples={EXAMPLES}",
             "--generation-deterministic",
-            "--workers=2",
+            # Python 3.11 can't parse its own code in two threads, which hypothesis would do.
+            "--workers=1",
             "--continue-on-failure",
             "--no-color",
         ],

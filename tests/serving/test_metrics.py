@@ -7,7 +7,7 @@ from service.serving.metrics import REJECTION_REASONS, Metrics
 
 BOUNDED_LABELS = {
     "handler", "method", "status", "model", "code", "reason", "name", "revision", "engine",
-    "version", "python", "generation",
+    "version", "python", "generation", "state", "outcome",
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import BartTokenizer as ReferenceTokenizer
 
-from service import app
+from service import app, loading
 from service.errors import InferenceError, StartupError
 from service.evaluation.checkpoints import write_bart_checkpoint
 from service.models.card import load_card
@@ -348,7 +348,7 @@ def test_standard_and_quality_write_and_light_and_demo_pick() -> None:
 
 
 def test_the_light_profile_needs_no_model_for_bullets(settings_of_light: Settings) -> None:
-    assert isinstance(app.load_summarizer(settings_of_light), ExtractiveSummarizer)
+    assert isinstance(loading.load_summarizer(settings_of_light), ExtractiveSummarizer)
 
 
 @pytest.mark.parametrize(
@@ -357,7 +357,9 @@ def test_the_light_profile_needs_no_model_for_bullets(settings_of_light: Setting
 def test_an_answer_says_which_summarization_model_at_which_revision_on_what_engine(
     standard: Settings, engine: str, arithmetic: str
 ) -> None:
-    loaded = app.load_pipeline(standard.model_copy(update={"engine": engine, "intra_threads": 1}))
+    loaded = loading.load_pipeline(
+        standard.model_copy(update={"engine": engine, "intra_threads": 1})
+    )
     served = loaded.models.summarization
     assert (served.card, served.revision, served.engine) == (DISTILBART, "local", arithmetic)
 
@@ -379,9 +381,9 @@ def test_a_missing_or_damaged_summarization_model_stops_the_start(
 ) -> None:
     missing = standard.model_copy(update={"models_dir": settings_of_light.models_dir})
     with pytest.raises(StartupError, match=f"kortom models pull {DISTILBART}"):
-        app.load_pipeline(missing)
+        loading.load_pipeline(missing)
     shutil.copytree(standard.models_dir, tmp_path, dirs_exist_ok=True)
     with (tmp_path / DISTILBART / "ctranslate2" / "model.bin").open("r+b") as file:
         file.write(b"broken")
     with pytest.raises(StartupError, match=f"model {DISTILBART} is damaged"):
-        app.load_pipeline(standard.model_copy(update={"models_dir": tmp_path}))
+        loading.load_pipeline(standard.model_copy(update={"models_dir": tmp_path}))
