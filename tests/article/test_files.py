@@ -328,12 +328,12 @@ MANIFEST = {"META-INF/manifest.xml": ""}
     ],
 )  # fmt: skip
 def test_what_can_not_be_read_is_one_line(name: str, data: bytes, line: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(InvalidRequest) as raised:
         read_document(name, data)
     assert raised.value.detail.startswith(f"{name}: {line}")
     assert "\n" not in raised.value.detail
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_an_entity_never_brings_in_a_file(tmp_path: Path) -> None:

@@ -106,6 +106,6 @@ def test_a_reader_of_the_markdown_reads_the_words_of_the_document(fragment: str)
      "<table><tr>" + "<td>a" * 20_000, "<blockquote>" * 100 + "tekst", "<ul>" + "<li>a" * 20_000],
 )  # fmt: skip
 def test_hostile_documents_take_a_second(fragment: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert write(fragment)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2

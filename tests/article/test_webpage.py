@@ -259,10 +259,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("html", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_pages_take_seconds_and_raise_nothing(html: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert is_page(html)
     main_text(html[:2_000_000])
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 PIECES = (

@@ -252,9 +252,9 @@ def test_work_can_be_ended_while_bullets_are_checked() -> None:
 def test_a_bullet_full_of_one_number_does_not_keep_a_long_article_busy() -> None:
     document = paragraph(["Votes were counted there again."] * 10_000)
     generator = FakeGenerator(lambda _: "1 " * 140 + "votes.")
-    start = time.monotonic()
+    start = time.process_time()
     summarizer(generator).summarize(document, 3)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_every_section_gets_the_lengths_that_its_own_size_asks_for() -> None:
