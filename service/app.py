@@ -10,7 +10,7 @@ from service.api import docs, jobs, page, problems, schemas
 from service.api import metrics as metrics_route
 from service.api.access import Access, install_cors
 from service.api.articles import Articles
-from service.api.calls import DatabaseCalls
+from service.api.database_calls import DatabaseCalls
 from service.api.dialects import deepl, libretranslate
 from service.api.protocol import ProblemProtocol
 from service.api.routes import create_router
@@ -46,7 +46,7 @@ def create_app(
     *,
     translator: TranslationEngine | None = None,
     summarizer: Summarizer | None = None,
-    loader: Callable[[Settings, Metrics], Loader] | None = None,
+    loader: Callable[[Settings, Metrics], Loader] = Loader,
 ) -> FastAPI:
     """The service over one profile, its models verified, loaded and warm.
 
@@ -54,7 +54,7 @@ def create_app(
         settings: what the operator set.
         translator: used instead of the profile's (a test's seam).
         summarizer: used instead of the profile's.
-        loader: loads the models; :class:`Loader` unless given.
+        loader: loads the models.
 
     Raises:
         InvalidSettings: the webhook's URL or secret can't be used.
@@ -76,7 +76,7 @@ def create_app(
     health = Health(loaded.engines)
     access = Access(database if settings.keys_required else None, health)
     requests = RequestWorkers(workers, access)
-    articles = Articles(loaded.pipeline, models)
+    articles = Articles(loaded.pipeline, models, metrics)
     job_routes = runner = calls = webhooks = None
     if settings.jobs and database is not None:
         store = JobStore(
@@ -183,15 +183,18 @@ def serve(settings: Settings) -> None:
 
 
 def _open(settings: Settings) -> Database:
-    """The database; where keys are required, one that lets somebody in is in it.
+    """The database; where its address alone makes a server ask for keys, it has a usable one.
+
+    Who sets ``require_keys`` knows that nobody is let in before there is a key.
 
     Raises:
         DatabaseError: it can't be opened.
-        StartupError: there is none.
+        StartupError: there is no such key.
     """
     database = open_database(settings.database_url.get_secret_value())
     try:
-        if not settings.keys_required or KeyStore(database).any_usable():
+        by_address = settings.keys_required and settings.require_keys is None
+        if not by_address or KeyStore(database).any_usable():
             return database
     except ServiceError as error:
         database.close()

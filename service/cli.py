@@ -249,7 +249,7 @@ def _load_worker(settings: Settings) -> "Iterator[Worker]":
     loaded = load_pipeline(settings)
     try:
         articles = Articles(loaded.pipeline, loaded.models)
-        yield Worker(articles.translate, Health(loaded.batchers).dead)
+        yield Worker(articles.translate, Health(loaded.engines).dead)
     finally:
         loaded.close()
 

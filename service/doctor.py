@@ -17,15 +17,17 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from service.errors import ModelError, ServiceError
+from service.errors import ServiceError, StartupError, one_line
 from service.jobs.webhooks import load_receiver
 from service.keys.store import Key, KeyStore
 from service.machine import memory_limit_bytes, parallel_batches, usable_cores
+from service.models.card import load_card
 from service.models.profiles import PROFILES
 from service.models.store import WITHOUT_FILES, Engine, ModelStore
 from service.settings import Settings
 from service.storage import revisions
-from service.storage.database import Database, connect
+from service.storage.database import Database, connect, opening
+from service.translation.glossary import load_glossary
 
 PROGRAM_BYTES = 400_000_000
 """Resident memory of the server beside its weights; docs/performance.md: 457 MB with 80 MB."""
@@ -41,6 +43,10 @@ RESERVED_FILES = 100
 """Descriptors beside the connections of requests: models, database, log."""
 EXPIRY_DAYS = 14
 """How long before its end a key is mentioned."""
+
+_MAY_CREATE = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)"
+"""Only the owner of a database may, unless others are allowed to:
+https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATTERNS."""
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -106,22 +112,26 @@ def examine(settings: Settings) -> Iterator[Finding]:
                 said[status].append(line)
         except ServiceError as error:
             said[Status.FAIL].append(error.detail)
+        except OSError as error:
+            said[Status.FAIL].append(f"{error.filename}: {error.strerror or one_line(error)}")
         worst = next(s for s in (Status.FAIL, Status.WARN, Status.OK) if said[s])
         troubles = said[Status.FAIL] + said[Status.WARN]
         yield Finding(name, worst, "; ".join(troubles or said[Status.OK]))
 
 
 def _models(settings: Settings) -> Statements:
-    store = ModelStore(settings.models_dir)
     for name in _served(settings):
-        if name in WITHOUT_FILES:
-            continue
         try:
-            store.verify(name, _engine(settings))
-        except ModelError as error:
+            load_card(name, settings.cards_dir)
+            _store(settings).verify(name, _engine(settings))
+        except StartupError as error:
             yield Status.FAIL, error.detail
         else:
-            yield Status.OK, f"{name} is installed, its files are those of its manifest"
+            if name not in WITHOUT_FILES:
+                yield Status.OK, f"{name} is installed, its files are those of its manifest"
+    if settings.glossary:
+        terms = load_glossary(settings.glossary).terms
+        yield Status.OK, f"the glossary {settings.glossary} has {len(terms)} terms"
 
 
 def _database(settings: Settings) -> Statements:
@@ -131,10 +141,8 @@ def _database(settings: Settings) -> Statements:
     with closing(_connect(settings)) as database:
         file = Path(database.name) if database.is_sqlite else None
         if file is None or file.exists():
-            try:
+            with opening(database):
                 yield from _content(database)
-            except ServiceError as error:
-                yield Status.FAIL, f"{database.name}: {error.detail}"
         elif os.access(_existing(file), os.W_OK | os.X_OK):
             yield Status.OK, f"{file} is made when the server starts"
         else:
@@ -147,11 +155,15 @@ def _content(database: Database) -> Statements:
             connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one() == "ok"
         )
         revision = revisions.current(connection) if sound else None
+        may_create = database.is_sqlite or connection.exec_driver_sql(_MAY_CREATE).scalar_one()
     if not sound:
         yield Status.FAIL, f"{database.name} is damaged: stop the server and restore a backup"
         return
     if revision is None:
-        yield Status.OK, f"{database.name} is empty: its tables are made when the server starts"
+        if may_create:
+            yield Status.OK, f"{database.name} is empty: its tables are made when the server starts"
+        else:
+            yield Status.FAIL, f"{database.name} is empty, and its user may not make tables there"
         return
     database.check()
     if revision < revisions.newest():
@@ -291,7 +303,7 @@ def _keys(settings: Settings) -> Statements:
         if key.expires_at is not None and key.expires_at < now + EXPIRY_DAYS * 86_400:
             hours = math.ceil((key.expires_at - now) / 3_600)
             yield Status.WARN, f"the key {key.name} expires within {hours} hours: create another"
-    yield Status.OK, f"{len(usable)} can be used at {address}"
+    yield Status.OK, f"{len(usable)} usable key{'' if len(usable) == 1 else 's'} for {address}"
 
 
 def _webhook(settings: Settings) -> Statements:

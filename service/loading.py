@@ -71,9 +71,17 @@ class Placement(TypedDict):
 class Loader:
     """Loads models, warms them up and puts a queue in front of each.
 
+    Args:
+        settings: where the models are and how they run.
+        metrics: told of the loading and of the queues.
+
     Attributes:
         batchers: the queues, which are closed in the end.
         engines: what the answers depend on, for the health routes.
+
+    Raises:
+        StartupError: the engine is ray, which has a loader of its own; and by every method: the
+            model is missing or damaged, or does not run.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
@@ -214,9 +222,16 @@ def load_pipeline(
     metrics: Metrics | None = None,
     translator: TranslationEngine | None = None,
     summarizer: Summarizer | None = None,
-    loader: "Callable[[Settings, Metrics], Loader] | None" = None,
+    loader: Callable[[Settings, Metrics], Loader] = Loader,
 ) -> Loaded:
     """The settings' profile, its models verified, loaded and warm.
+
+    Args:
+        settings: what the operator set.
+        metrics: told of the models; nobody's unless given.
+        translator: used instead of the profile's (a test's seam).
+        summarizer: used instead of the profile's.
+        loader: loads the models.
 
     Raises:
         StartupError: a model is missing or damaged, or does not run.
@@ -225,7 +240,7 @@ def load_pipeline(
     card = load_card(profile.translation, settings.cards_dir)
     summary_card = load_card(profile.summarization, settings.cards_dir)
     metrics = metrics or Metrics()
-    models_loader = (loader or Loader)(settings, metrics)
+    models_loader = loader(settings, metrics)
     # All files are looked at before the first model is loaded.
     revision = models_loader.verify(card) if translator is None else None
     summary_revision = models_loader.verify(summary_card) if summarizer is None else None

@@ -88,6 +88,23 @@ def test_a_missing_or_damaged_model_is_named_with_the_command(
     assert "wrong checksum" in damaged.detail
 
 
+def test_a_glossary_that_can_not_be_read_is_named(configure: Configure) -> None:
+    assert found(configure(glossary="dutch-news"), "models").status is Status.OK
+    missing = found(configure(glossary="nowhere.json"), "models")
+    assert missing.status is Status.FAIL
+    assert "nowhere.json" in missing.detail
+
+
+def test_what_the_system_refuses_is_a_line_and_the_other_checks_follow(
+    configure: Configure, tmp_path: Path
+) -> None:
+    path = tmp_path / ("x" * 300)  # longer than a name may be
+    findings = list(examine(configure(database_url=f"sqlite:///{path}")))
+    assert [finding.check for finding in findings] == CHECKS
+    assert findings[1].status is Status.FAIL
+    assert findings[1].detail == f"{path}: File name too long"
+
+
 def test_a_damaged_database_fails(configure: Configure, database: Database) -> None:
     with database.transaction() as connection:
         connection.exec_driver_sql("CREATE TABLE filler (line TEXT)")
@@ -147,6 +164,17 @@ def test_a_postgresql_server_is_looked_into(configure: Configure, postgresql_url
     finding = found(configure(database_url=postgresql_url), "database")
     assert finding.status is Status.OK
     assert "can be written, schema" in finding.detail
+
+
+def test_a_postgresql_user_who_may_not_make_tables_is_noticed(
+    configure: Configure, postgresql_url: str
+) -> None:
+    # Nothing can be made where there is no schema, whoever asks.
+    finding = found(
+        configure(database_url=f"{postgresql_url}?options=-csearch_path%3Dnowhere"), "database"
+    )
+    assert finding.status is Status.FAIL
+    assert "may not make tables" in finding.detail
 
 
 def test_a_server_that_keeps_nothing_needs_no_database(configure: Configure) -> None:

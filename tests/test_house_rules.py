@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | TEXT
     | {"models", "summarization", "evaluation", "pipeline", "serving", "api", "markdown", "app"}
     | {"bulk", "cluster", "doctor", "loading", "keys", "logs", "mcp", "storage"},
-    "doctor": BASE | {"models", "storage", "keys", "jobs"},
+    "doctor": BASE | {"models", "storage", "keys", "jobs", "translation"},
     "bulk": BASE | TEXT | {"serving", "api", "logs"},
     "storage": BASE,
     "jobs": BASE | {"logs", "tracing", "storage", "serving"},

@@ -1,16 +1,19 @@
 """Keys and their limits on HTTP: who may ask, and what a request costs."""
 
 import time
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service.api.calls import DatabaseCalls
+from service.api.database_calls import DatabaseCalls
 from service.errors import DeadlineExceeded, ServiceError
 from service.keys.limits import Limits, Period, Spending
 from service.keys.store import Key, KeyStore
@@ -108,14 +111,16 @@ class Access:
     async def refunding(self, spending: Spending | None) -> AsyncIterator[None]:
         """Around work that was paid for: what ends in an error of the server is given back.
 
-        A deadline that passed during the work is the caller's choice, and costs.
+        A deadline that passed during the work is the caller's choice, and costs; so does work that
+        ends because nobody waits for it any more.
         """
         try:
             yield
-        except BaseException as exc:  # the server cancels what outlives the drain
-            is_callers = isinstance(exc, ServiceError) and (
-                exc.status < 500 or exc.code == DeadlineExceeded.default_code
-            )
+        except BaseException as exc:
+            if isinstance(exc, ServiceError):
+                is_callers = exc.status < 500 or exc.code == DeadlineExceeded.default_code
+            else:  # a server that stops cancels what outlives the drain
+                is_callers = isinstance(exc, CancelledError) and not self._health.draining
             if not is_callers:
                 with suppress(ServiceError):  # the answer is the error of the work
                     await self.give_back(spending)
@@ -203,6 +208,23 @@ def owner(request: Request) -> str:
     return "" if key is None else key.id
 
 
+class _CORS(CORSMiddleware):
+    """Answers preflight requests as all others are answered; nothing else has looked at them, so
+    that no second request of the same connection may hide in a body with two bounds."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """See starlette."""
+        response = super().preflight_response(request_headers)
+        response.headers.update(
+            {
+                "X-Content-Type-Options": "nosniff",
+                "Cache-Control": "no-store",
+                "Connection": "close",
+            }
+        )
+        return response
+
+
 def install_cors(app: FastAPI, origins: Collection[str]) -> None:
     """Let pages of these origins ask the server; without any there is no CORS header at all.
 
@@ -215,7 +237,7 @@ def install_cors(app: FastAPI, origins: Collection[str]) -> None:
     """
     if origins:
         app.add_middleware(
-            CORSMiddleware,
+            _CORS,
             allow_origins=origins,
             allow_methods=("GET", "POST", "DELETE"),
             allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"),

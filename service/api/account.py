@@ -76,11 +76,7 @@ class Account:
             made: what the pipeline made; its numbers and codes are noted, never its text.
             timings: of the work.
         """
-        usage = _usage(made)
-        self._metrics.source_tokens.inc(usage.source_tokens)
-        self._metrics.output_tokens.inc(usage.target_tokens)
-        for code in _codes(made):
-            self._metrics.warnings.labels(code.value).inc()
+        usage = count(made, self._metrics)
         amounts: dict[str, float] = {
             "characters": usage.characters,
             "sentences": usage.sentences,
@@ -88,7 +84,6 @@ class Account:
             "target_tokens": usage.target_tokens,
         }
         if isinstance(made, TranslatedArticle | Summary) and made.summary is not None:
-            self._metrics.summarization.observe(made.summarization_seconds)
             amounts["summarization_ms"] = round(made.summarization_seconds * 1000)
         for name, amount in amounts.items():
             self._work[name] = self._work.get(name, 0) + amount
@@ -145,6 +140,18 @@ class Account:
             self._metrics.rejected.labels(reason).inc()
         elif self.outcome == ClientGone.default_code:
             self._metrics.request_cancelled.inc()
+
+
+def count(made: Made, metrics: Metrics) -> Usage:
+    """Count what an answer says; returns what it amounts to."""
+    usage = _usage(made)
+    metrics.source_tokens.inc(usage.source_tokens)
+    metrics.output_tokens.inc(usage.target_tokens)
+    for code in _codes(made):
+        metrics.warnings.labels(code.value).inc()
+    if isinstance(made, TranslatedArticle | Summary) and made.summary is not None:
+        metrics.summarization.observe(made.summarization_seconds)
+    return usage
 
 
 def _usage(made: Made) -> Usage:

@@ -9,14 +9,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from service.api import answers, schemas
+from service.api.account import count
 from service.api.body import parse_json
 from service.api.problems import invalid
-
-# The "error" of a row is a problem document.
-from service.api.problems import problem as problem
 from service.article.document import Format
 from service.errors import InvalidRequest
 from service.pipeline import ArticlePipeline, Listener, TranslatedArticle
+from service.serving.metrics import Metrics
 from service.serving.work import Work
 from service.summarization.summarizer import SummaryOptions
 from service.translation.faithful import Checkpoint
@@ -32,11 +31,18 @@ class Articles:
     Args:
         pipeline: does the work.
         models: what every answer says made it.
+        metrics: where answers that are of no request are counted; nowhere unless given.
     """
 
-    def __init__(self, pipeline: ArticlePipeline, models: schemas.ServedModels) -> None:
+    def __init__(
+        self,
+        pipeline: ArticlePipeline,
+        models: schemas.ServedModels,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._pipeline = pipeline
         self._models = models
+        self._metrics = metrics
 
     def run(
         self,
@@ -85,6 +91,8 @@ class Articles:
 
         translated = self.run(article, checkpoint)
         checkpoint()
+        if self._metrics is not None:
+            count(translated, self._metrics)
         return answers.article(
             translated,
             request_id=identifier,

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from service.api import examples, schemas
 from service.api.access import Access, KeyedRoute, owner
-from service.api.calls import DatabaseCalls
+from service.api.database_calls import DatabaseCalls
 from service.api.problems import RETRY_SECONDS
 from service.api.schemas import problem_responses
 from service.api.submissions import JSON, NDJSON, Submission, received
@@ -24,9 +24,6 @@ LISTED_JOBS = 100
 """Of ``GET /v1/jobs``."""
 MAX_UPLOADS = 8
 """Bodies that come in at the same time: a bound on the room for them on the disk."""
-PAGE_ROWS = 20
-"""Results that are in memory at the same time, for each reader; a row is some 50 kB, at most some
-megabytes."""
 MAX_KEY_CHARACTERS = 255
 
 _PATH = "/v1/jobs"
@@ -134,6 +131,12 @@ def create_router(
         return answer
 
     async def submit(request: Request, submission: Submission, idempotency_key: str | None) -> Job:
+        if idempotency_key is not None:  # to ask again costs nothing
+            earlier = await calls.run(
+                store.earlier, owner(request), idempotency_key, submission.fingerprint
+            )
+            if earlier is not None:
+                return earlier
         spending = await access.spend_job(request, await calls.run(submission.characters))
         async with access.refunding(spending):
             job, is_new = await calls.run(
@@ -175,12 +178,12 @@ def create_router(
         asker = owner(request)
 
         async def page(after: int) -> list[tuple[int, Row]]:
-            return await calls.run(store.results, asker, job_id, after, PAGE_ROWS)
+            return await calls.run(store.results, asker, job_id, after)
 
         async def lines(rows: list[tuple[int, Row]]) -> AsyncIterator[str]:
             while rows:
                 yield _lines([row for _, row in rows])
-                rows = await page(rows[-1][0]) if len(rows) == PAGE_ROWS else []
+                rows = await page(rows[-1][0])
 
         # What fails before the first row has a status of its own; later, the answer breaks off.
         return StreamingResponse(lines(await page(-1)), media_type=NDJSON)

@@ -6,15 +6,16 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from starlette.requests import ClientDisconnect, Request
 
-from service.api.articles import article_id, article_request, content, problem
+from service.api.articles import article_id, article_request, content
 from service.api.body import DECODER, DISCARD_BODIES, media_type, parse_json
+from service.api.problems import problem
 from service.api.protocol import MIN_READ_BYTES
 from service.errors import (
     ContentTooLarge,
@@ -125,9 +126,11 @@ async def received(request: Request) -> AsyncIterator[Submission]:
             f"the body must be {JSON} or {NDJSON}", headers={"Accept": f"{JSON}, {NDJSON}"}
         )
     settings: Settings = request.app.state.settings
-    with SpooledTemporaryFile(MEMORY_BYTES) as file:
+    file = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - closed below
+    try:
         try:
             fingerprint = await _receive(request, file, settings)
+            file.flush()
         except TimeoutError:
             raise RequestTimeout(
                 f"less than {MIN_READ_BYTES} bytes of the body came in {settings.body_seconds:g} s",
@@ -138,6 +141,9 @@ async def received(request: Request) -> AsyncIterator[Submission]:
         except OSError:
             raise StorageFull("no room for the body in the directory of temporary files") from None
         yield Submission(file, kind == JSON, fingerprint, settings)
+    finally:
+        with suppress(OSError):  # it writes what a full disk did not take
+            file.close()
 
 
 async def _receive(request: Request, file: IO[bytes], settings: Settings) -> str:

@@ -10,9 +10,7 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
-import filelock
-
-from service.bulk.sources import read_lines
+from service.bulk.files import file_errors, read_lines, sole_writer
 from service.errors import StartupError
 
 SYNC_SECONDS = 1.0
@@ -62,7 +60,7 @@ class Output:
             StartupError: there is something else than rows.
         """
         end = 0
-        with self._errors(), self._path.open("rb") as file:
+        with file_errors(self._path), self._path.open("rb") as file:
             for number, line in enumerate(read_lines(file, _HEAD_BYTES), start=1):
                 if not line.is_ended:
                     break
@@ -82,7 +80,7 @@ class Output:
         Raises:
             StartupError: the disk is full or broken.
         """
-        with self._errors():
+        with file_errors(self._path):
             rest = memoryview(row)
             while rest:
                 rest = rest[self._file.write(rest) :]
@@ -99,17 +97,10 @@ class Output:
         """
         if self._is_synced or not (now or time.monotonic() - self._synced >= SYNC_SECONDS):
             return
-        with self._errors():
+        with file_errors(self._path):
             os.fsync(self._file.fileno())
         self._synced = time.monotonic()
         self._is_synced = True
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StartupError(f"{self._path}: {error.strerror}") from None
 
 
 @contextmanager
@@ -124,19 +115,15 @@ def open_output(path: Path, *, resume: bool) -> Iterator[Output]:
         StartupError: rows are there and should not be, another process writes it, or it can't be
             written.
     """
-    with ExitStack() as stack:
-        try:
+    with ExitStack() as opened:
+        with file_errors(path):
             path = path.resolve()
             if not path.parent.is_dir():  # the lock would make it
                 raise StartupError(f"{path.parent}: no such directory")
-            stack.enter_context(filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=0))
             if path.exists() and not path.is_file():
                 raise StartupError(f"{path}: this is no file")
-            file = stack.enter_context(path.open("ab", buffering=0))
+            opened.enter_context(sole_writer(path, path.with_name(f".{path.name}.lock")))
+            file = opened.enter_context(path.open("ab", buffering=0))
             if not resume and os.fstat(file.fileno()).st_size:
                 raise StartupError(f"{path} is there: go on with it by --resume, or take another")
-        except filelock.Timeout:
-            raise StartupError(f"{path}: another process writes it") from None
-        except OSError as error:
-            raise StartupError(f"{path}: {error.strerror}") from None
         yield Output(file, path)

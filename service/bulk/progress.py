@@ -8,7 +8,6 @@ from typing import Self
 from tqdm import tqdm
 
 from service.bulk.rows import Row
-from service.bulk.sources import Source
 
 BAR_SECONDS = 0.2
 """Time between two looks of the bar."""
@@ -58,18 +57,18 @@ class Progress:
     """Shows a run on standard error, as it goes.
 
     Args:
-        source: where the articles come from.
+        total: how much of the source there is; ``None`` when nobody knows.
         tally: what is shown.
-        begin: how much of the source earlier runs have done, in its unit.
+        begin: how much of the source earlier runs have done, in the same unit.
     """
 
-    def __init__(self, source: Source, tally: Tally, begin: int) -> None:
-        self._tally, self._total, self._begin = tally, source.total, begin
+    def __init__(self, total: int | None, tally: Tally, begin: int) -> None:
+        self._tally, self._total, self._begin = tally, total, begin
         self._started = self._shown = time.monotonic()
-        is_terminal = sys.stderr.isatty()
+        is_terminal = sys.stderr is not None and sys.stderr.isatty()
         self._interval_seconds = BAR_SECONDS if is_terminal else LINE_SECONDS
         self._bar = tqdm(
-            total=source.total,
+            total=total,
             initial=begin,
             desc=tally.words(0),
             bar_format="{percentage:3.0f} % |{bar}| {desc}, {elapsed}, {remaining} left",
@@ -87,7 +86,7 @@ class Progress:
         """Show how far the run is, unless that was shown a moment ago.
 
         Args:
-            end: how much of the source is done, in its unit.
+            end: how much of the source is done, in the unit of its total.
         """
         now = time.monotonic()
         if now - self._shown < self._interval_seconds:
@@ -109,7 +108,8 @@ class Progress:
         """
         seconds = time.monotonic() - self._started
         earlier = f", {self._tally.before:,} rows by earlier runs" if self._tally.before else ""
-        return f"{self._tally.words(seconds)}, {skipped:,} files skipped, {seconds:.1f} s{earlier}"
+        files = f"{skipped:,} file{'' if skipped == 1 else 's'} skipped"
+        return f"{self._tally.words(seconds)}, {files}, {seconds:.1f} s{earlier}"
 
     def _percent(self, end: int) -> str:
         return f"{100 * end / self._total:.0f} %, " if self._total else ""

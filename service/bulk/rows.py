@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from service.api.articles import article_id, problem
+from service.api.articles import article_id
 from service.api.body import parse_json
+from service.api.problems import problem
 from service.errors import ServiceError, StartupError
 from service.logs import Event, describe
 from service.serving.work import Work, working_on

@@ -101,7 +101,7 @@ def run(
             tally.before_failed += row.is_error
         with load() as worker:
             try:
-                with Progress(source, tally, begin) as progress:
+                with Progress(source.total, tally, begin) as progress:
                     is_done = _write_rows(records, worker, output, tally, progress)
             except StartupError as error:
                 raise StartupError(f"{error.detail}; the rows so far stay, see --resume") from error

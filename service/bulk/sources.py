@@ -4,17 +4,15 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path, PurePath
-from typing import BinaryIO, Literal, NamedTuple, Protocol
+from typing import BinaryIO, Protocol
 
 from service.article.files import AVAILABLE, DOCUMENT_SUFFIXES, TEXT_SUFFIXES, read_document
+from service.bulk.files import file_errors, read_lines
 from service.bulk.rows import Record, read_record, refused
-from service.errors import ContentTooLarge, InvalidRequest, ServiceError, StartupError
-
-_SKIP_BYTES = 1 << 20
-"""How much of a line that is too long is read, and thrown away, at once."""
+from service.errors import ContentTooLarge, InvalidRequest, ServiceError
 
 SUFFIXES = TEXT_SUFFIXES | (DOCUMENT_SUFFIXES if AVAILABLE else frozenset())
 """Of the files of a folder that are articles, in small letters."""
@@ -24,54 +22,20 @@ class Source(Protocol):
     """Articles in an order that does not change.
 
     Attributes:
-        unit: what the input is measured in.
-        total: how much there is; ``None`` when nobody knows.
+        total: how much there is, in bytes of a file or in files of a folder; ``None`` when nobody
+            knows.
         skipped: files passed over because they are no articles.
     """
 
-    unit: Literal["byte", "file"]
     total: int | None
     skipped: int
 
     def records(self) -> Iterator[tuple[Record, int]]:
-        """The articles, each with how much of the source ends with it, in ``unit``.
+        """The articles, each with how much of the source ends with it, in the unit of ``total``.
 
         Raises:
             StartupError: the source can't be read (any more).
         """
-
-
-class Line(NamedTuple):
-    """A line of a file.
-
-    Attributes:
-        data: its bytes without the line feed, cut off where it is too long.
-        is_whole: whether that is all of it.
-        is_ended: whether a line feed follows.
-        end: offset behind it, in bytes.
-    """
-
-    data: bytes
-    is_whole: bool
-    is_ended: bool
-    end: int
-
-
-def read_lines(file: BinaryIO, max_bytes: int) -> Iterator[Line]:
-    """The lines of a file, however long they are, in the memory of one of ``max_bytes``.
-
-    Args:
-        file: read from where it stands; offsets count from there.
-        max_bytes: longest line that is given whole.
-    """
-    end = 0
-    while part := file.readline(max_bytes + 1):
-        end += len(part)
-        data = part.removesuffix(b"\n")
-        while part and not part.endswith(b"\n"):
-            part = file.readline(_SKIP_BYTES)
-            end += len(part)
-        yield Line(data, len(data) <= max_bytes, part.endswith(b"\n"), end)
 
 
 class JSONLines:
@@ -79,29 +43,26 @@ class JSONLines:
 
     Args:
         file: the file, from its beginning.
-        name: what it is called in errors.
+        path: its name, for errors.
         max_bytes: longest line that is taken for an article.
     """
 
-    unit: Literal["byte", "file"] = "byte"
     skipped = 0
 
-    def __init__(self, file: BinaryIO, name: str, max_bytes: int) -> None:
+    def __init__(self, file: BinaryIO, path: Path, max_bytes: int) -> None:
         status = os.fstat(file.fileno())
         self.total = status.st_size if stat.S_ISREG(status.st_mode) else None
-        self._file, self._name, self._max_bytes = file, name, max_bytes
+        self._file, self._path, self._max_bytes = file, path, max_bytes
 
     def records(self) -> Iterator[tuple[Record, int]]:
         """See :class:`Source`."""
-        try:
+        with file_errors(self._path):
             for number, line in enumerate(read_lines(self._file, self._max_bytes), start=1):
                 if not line.is_whole:
                     error = ContentTooLarge(f"the line is over {self._max_bytes} bytes")
                     yield refused(str(number), error), line.end
                 elif line.data.strip():
                     yield read_record(line.data, number), line.end
-        except OSError as error:
-            raise StartupError(f"{self._name}: {error.strerror}") from None
 
 
 class Folder:
@@ -114,8 +75,6 @@ class Folder:
         root: the folder; walked once for the count, and once for the articles.
         max_bytes: largest file that is taken for an article.
     """
-
-    unit: Literal["byte", "file"] = "file"
 
     def __init__(self, root: Path, max_bytes: int) -> None:
         self.skipped = 0
@@ -200,16 +159,11 @@ def open_source(path: Path, max_bytes: int) -> Iterator[Source]:
     Raises:
         StartupError: there is no such thing, or it can't be read.
     """
-    try:
-        if path.is_dir():
-            source: Source = Folder(path, max_bytes)
-            file = None
-        else:
-            file = path.open("rb")
-    except OSError as error:
-        raise StartupError(f"{path}: {error.strerror}") from None
-    if file is None:
+    with ExitStack() as opened:
+        with file_errors(path):
+            source: Source = (
+                Folder(path, max_bytes)
+                if path.is_dir()
+                else JSONLines(opened.enter_context(path.open("rb")), path, max_bytes)
+            )
         yield source
-    else:
-        with file:
-            yield JSONLines(file, str(path), max_bytes)

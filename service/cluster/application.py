@@ -19,6 +19,7 @@ from service.cluster.replicas import (
     GeneratorReplica,
     TranslatorReplica,
 )
+from service.cluster.start import cpus, worker_settings
 from service.models.profiles import PROFILES
 from service.settings import Settings, load_settings
 
@@ -160,15 +161,3 @@ def deployments(settings: Settings) -> dict[str, type[TranslatorReplica | Genera
     if PROFILES[settings.profile].summarization == "extractive":
         return {TRANSLATOR: TranslatorReplica}
     return {TRANSLATOR: TranslatorReplica, SUMMARIZER: GeneratorReplica}
-
-
-def worker_settings(settings: Settings) -> Settings:
-    """The settings of a process that Ray starts: an engine, and as many threads as are reserved."""
-    return settings.model_copy(
-        update={"engine": "ctranslate2", "inter_threads": settings.inter_threads or 1}
-    )
-
-
-def cpus(settings: Settings) -> int:
-    """Cores that a process with one model of these :func:`worker_settings` keeps busy."""
-    return (settings.inter_threads or 1) * settings.intra_threads

@@ -13,15 +13,14 @@ import ray.data
 from ray.data import ActorPoolStrategy, DataContext
 from ray.exceptions import RayError
 
-from service import logs
+from service import __version__, logs
 from service.api.articles import Articles
 from service.bulk.progress import Progress, Tally
 from service.bulk.rows import Row, make_row, read_record, refused
 from service.bulk.run import EXIT_ERROR_ROWS, EXIT_OK
-from service.cluster.application import cpus, worker_settings
 from service.cluster.manifest import Head, fingerprint, open_parts
 from service.cluster.shards import Archive, Shard
-from service.cluster.start import ray_cluster
+from service.cluster.start import cpus, ray_cluster, worker_settings
 from service.errors import ContentTooLarge, InferenceError, ServiceError, StartupError, one_line
 from service.loading import load_pipeline
 from service.models.card import load_card
@@ -39,6 +38,8 @@ BLOCK_ARTICLES = 8
 the other workers wait for no more than so many."""
 ATTEMPTS = 2
 """How often a block is tried whose worker dies."""
+PROBES = 16
+"""Articles that tell, each on its own, whether workers work at all where no block came back."""
 
 
 class Translating:
@@ -115,30 +116,28 @@ def run(
     settings = worker_settings(settings)
     archive = Archive(source, settings.max_body_bytes)
     head = _head(settings)
-    tally = Tally()
-    with open_parts(directory, head) as parts, ray_cluster(cpus(settings)):
-        context = DataContext.get_current()
-        context.enable_progress_bars = False
-        context.print_on_execution_start = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
-        tally.before = sum(entry.articles for entry in parts.entries)
-        tally.before_failed = sum(entry.errors for entry in parts.entries)
-        progress: Progress | None = None
-        done = 0
-        for shard in archive.shards():
-            if not parts.is_done(shard):
-                progress = progress or Progress(archive, tally, done)  # type: ignore[arg-type]  # its total
-                rows: list[Row | None] = [None] * len(shard.lines)
+    with open_parts(directory, head) as parts:
+        tally = Tally(
+            before=sum(entry.articles for entry in parts.entries),
+            before_failed=sum(entry.errors for entry in parts.entries),
+        )
+        shards = archive.shards()
+        done = parts.skip_finished(shards)
+        with ray_cluster(cpus(settings)), Progress(archive.total, tally, done) as progress:
+            context = DataContext.get_current()
+            context.enable_progress_bars = False
+            context.print_on_execution_start = False
+            logging.getLogger("ray.data").setLevel(logging.ERROR)
+            for shard in shards:
+                rows: dict[int, Row] = {}
                 for position, row in translate_shard(shard, settings, worker):
                     rows[position] = row
                     tally.add(row)
-                    share = (tally.translated + tally.failed) and position / len(rows)
-                    progress.show(int(done + share * (shard.end - done)))
-                made = [row for row in rows if row is not None]
+                    progress.show(done + (shard.end - done) * len(rows) // len(shard.lines))
+                made = [rows[position] for position in range(len(shard.lines))]
                 failed = sum(row.is_error for row in made)
                 parts.finish(shard, [row.line for row in made], failed)
-            done = shard.end
-        if len(parts.entries) and progress is not None:
+                done = shard.end
             print(progress.summary(archive.skipped), file=sys.stderr)
     return EXIT_ERROR_ROWS if tally.before_failed + tally.failed else EXIT_OK
 
@@ -149,7 +148,9 @@ def translate_shard(
     """A row for every article of a shard, as they come, with the article's place in it.
 
     A block whose worker dies is tried :data:`ATTEMPTS` times. What is then missing is tried again
-    article by article, so that an article which kills its worker gets an error of its own.
+    article by article, so that an article which kills its worker gets an error of its own. Where
+    nothing came of any block, :data:`PROBES` articles are tried first: when nothing comes of
+    several of these either, it is the workers' fault.
 
     Args:
         shard: the articles.
@@ -166,15 +167,20 @@ def translate_shard(
         else:
             too_long = ContentTooLarge(f"the line is over {settings.max_body_bytes} bytes")
             yield position, _error_row(number, too_long)
-    for block_articles in (BLOCK_ARTICLES, 1):
-        if not missing:
-            return
-        before = len(missing)
-        for position, row in _map(list(missing.values()), block_articles, settings, worker):
+    articles = len(missing)
+
+    def tried(most: int, block_articles: int) -> Iterator[tuple[int, Row]]:
+        chosen = list(missing.values())[:most]
+        for position, row in _map(chosen, block_articles, settings, worker) if chosen else ():
             del missing[position]
             yield position, row
-        if len(missing) == before > 1:
+
+    yield from tried(articles, BLOCK_ARTICLES)
+    if len(missing) == articles > 1:
+        yield from tried(PROBES, 1)
+        if len(missing) == articles:
             raise StartupError("no worker of Ray's translates anything; its log says why")
+    yield from tried(articles, 1)
     for position in missing:
         died = InferenceError("workers died of this article", code="set_aside")
         yield position, _error_row(shard.lines[position][0], died)
@@ -199,7 +205,10 @@ def _map(
             batch_size=None,  # a block is a batch
             batch_format="pyarrow",
             fn_constructor_args=(settings,),
-            compute=ActorPoolStrategy(size=min(workers, len(blocks))),
+            # What waited at a worker that dies would die with it.
+            compute=ActorPoolStrategy(
+                size=min(workers, len(blocks)), max_tasks_in_flight_per_actor=1
+            ),
             num_cpus=cores,
             num_gpus=int(settings.device == "cuda"),
             udf_modifying_row_count=False,
@@ -234,6 +243,7 @@ def _head(settings: Settings) -> Head:
     return Head(
         models=tuple(card.name for card in cards),
         fingerprint=fingerprint(
+            version=__version__,
             cards=[card.model_dump(mode="json") for card in cards],
             files=files,
             glossary=dict(load_glossary(settings.glossary).terms) if settings.glossary else None,

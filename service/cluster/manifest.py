@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from service.bulk.files import file_errors, sole_writer
 from service.cluster.shards import SHARD_ARTICLES, SHARD_BYTES, Shard
 from service.errors import StartupError
 
@@ -23,7 +23,8 @@ class Head(BaseModel):
 
     Attributes:
         models: their cards' names.
-        fingerprint: SHA-256 of the models' files and of all settings that change an answer.
+        fingerprint: SHA-256 of Kortom's version, the models' files and all settings that change an
+            answer.
         shard_articles: most articles of a shard.
         shard_bytes: most JSON of a shard, about.
     """
@@ -78,7 +79,7 @@ class Parts:
         self._directory = directory
         self._manifest = directory / MANIFEST
         self.entries: list[Entry] = []
-        with _errors(self._manifest):
+        with file_errors(self._manifest):
             lines = self._whole_lines()
             if not lines:
                 self._append(head)
@@ -94,21 +95,29 @@ class Parts:
                 f"({', '.join(there.models)}): take another folder"
             )
 
-    def is_done(self, shard: Shard) -> bool:
-        """Whether the shard was finished by an earlier run.
+    def skip_finished(self, shards: Iterator[Shard]) -> int:
+        """Pass over what earlier runs have done.
+
+        Args:
+            shards: of the archive, from the first; those that are not done are left in it.
+
+        Returns:
+            How much of the input is done, in bytes.
 
         Raises:
-            StartupError: that shard was another one, or its part is gone.
+            StartupError: a finished shard is not in the archive any more, or its part is gone.
         """
-        if shard.index >= len(self.entries):
-            return False
-        entry = self.entries[shard.index]
-        if entry.input_sha256 != shard.digest():
-            raise StartupError(f"{self._directory}: {entry.part} is of another input")
-        part = self._directory / entry.part
-        if not part.is_file() or part.stat().st_size != entry.bytes:
-            raise StartupError(f"{part}: not what the manifest says")
-        return True
+        end = 0
+        for entry in self.entries:
+            shard = next(shards, None)
+            if shard is None or entry.input_sha256 != shard.digest():
+                raise StartupError(f"{self._directory}: {entry.part} is of another input")
+            part = self._directory / entry.part
+            with file_errors(part):
+                if part.stat().st_size != entry.bytes:
+                    raise StartupError(f"{part}: not what the manifest says")
+            end = shard.end
+        return end
 
     def finish(self, shard: Shard, rows: Sequence[bytes], errors: int) -> None:
         """Write a shard's rows; they are there whole and on the disk, or not at all.
@@ -126,7 +135,7 @@ class Parts:
         unfinished = part.with_suffix(".tmp")
         digest = hashlib.sha256()
         size = 0
-        with _errors(part):
+        with file_errors(part):
             with unfinished.open("wb") as file:
                 for row in rows:
                     file.write(row)
@@ -176,25 +185,13 @@ def open_parts(directory: Path, head: Head) -> Iterator[Parts]:
     Raises:
         StartupError: see :class:`Parts`; or another process writes there.
     """
-    try:
+    with file_errors(directory):
         directory.mkdir(exist_ok=True)
-        with filelock.FileLock(directory / LOCK, timeout=0):
-            yield Parts(directory, head)
-    except filelock.Timeout:
-        raise StartupError(f"{directory}: another process writes there") from None
-    except OSError as error:
-        raise StartupError(f"{directory}: {error.strerror}") from None
+    with sole_writer(directory, directory / LOCK):
+        yield Parts(directory, head)
 
 
 def fingerprint(**parts: Any) -> str:
     """SHA-256 over named things, as JSON with sorted keys, hexadecimal."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@contextmanager
-def _errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StartupError(f"{path}: {error.strerror}") from None

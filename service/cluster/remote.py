@@ -13,7 +13,6 @@ from service.cluster.replicas import SUMMARIZER, TRANSLATOR, Outcome
 from service.errors import InferenceError, Overloaded, ServiceError
 from service.loading import Loader
 from service.models.card import ModelCard
-from service.models.store import ModelStore
 from service.serving.metrics import Metrics
 from service.serving.work import current_work
 from service.settings import Settings
@@ -171,16 +170,15 @@ class RemoteLoader(Loader):
         super().__init__(settings, metrics)
         self.engines.extend(models.values())
         self._models = models
-        self._directories = ModelStore(settings.models_dir)
 
     def translator(self, card: ModelCard, engine: TranslationEngine | None = None) -> Translator:
         """See ``Loader.translator``; the model itself is not loaded."""
         if engine is not None:
             return super().translator(card, engine)
-        tokenizer = SentencePieceTokenizer(self._directories.path(card.name) / "hub", card.prefix)
+        tokenizer = SentencePieceTokenizer(self._store.path(card.name) / "hub", card.prefix)
         return RemoteTranslator(self._models[TRANSLATOR], tokenizer, card.limits.max_source_tokens)
 
     def generator(self, card: ModelCard) -> Generator:
         """See ``Loader.generator``; the model itself is not loaded."""
-        tokenizer = BartTokenizer(self._directories.path(card.name) / "hub")
+        tokenizer = BartTokenizer(self._store.path(card.name) / "hub")
         return RemoteGenerator(self._models[SUMMARIZER], tokenizer, card.limits.max_source_tokens)

@@ -15,8 +15,8 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from service.cluster.application import build, cpus, deployments
-from service.cluster.start import ray_cluster
+from service.cluster.application import build, deployments
+from service.cluster.start import cpus, ray_cluster
 from service.errors import StartupError, one_line
 from service.serving import server
 from service.settings import Settings

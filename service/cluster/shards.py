@@ -3,14 +3,15 @@ in memory."""
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO
 
 import pyarrow.parquet
 
-from service.bulk.sources import Line, read_lines
+from service.bulk.files import Line, file_errors, read_lines
 from service.errors import StartupError
 
 SUFFIXES = {".jsonl", ".ndjson", ".parquet"}
@@ -21,6 +22,7 @@ machines."""
 SHARD_BYTES = 64_000_000
 """Of the JSON of a shard, about, so that long articles make shorter shards."""
 _PARQUET_ROWS = 256
+"""Rows that are held at a time, beside a row group as it is stored."""
 
 
 @dataclass(slots=True)
@@ -59,24 +61,19 @@ class Archive:
         max_bytes: longest line that is taken for an article.
 
     Attributes:
-        unit: see ``bulk.sources.Source``.
-        total: size of the files.
+        total: size of the files in bytes.
         skipped: other files of the folder.
 
     Raises:
         StartupError: there is no such thing, or no article in it.
     """
 
-    unit: Literal["byte", "file"] = "byte"
-
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        try:
+        with file_errors(path):
             files = sorted(path.iterdir()) if path.is_dir() else [path]
             self._files = [file for file in files if file.suffix in SUFFIXES or file == path]
-            self.total: int | None = sum(file.stat().st_size for file in self._files)
-        except OSError as error:
-            raise StartupError(f"{path}: {error.strerror}") from None
+            self.total = sum(file.stat().st_size for file in self._files)
         if not self._files:
             raise StartupError(f"{path}: no .jsonl and no .parquet file")
         self.skipped = len(files) - len(self._files)
@@ -106,33 +103,28 @@ class Archive:
         """Lines, each with how much of the input ends with it."""
         before = 0
         for file in self._files:
-            size = 0
+            read = _parquet_lines if file.suffix == ".parquet" else read_lines
             try:
-                size = file.stat().st_size
-                if file.suffix == ".parquet":
-                    for line in _parquet_lines(file, self._max_bytes):
-                        yield before + int(size * line.end / 100), line
-                else:
-                    with file.open("rb") as opened:
-                        for line in read_lines(opened, self._max_bytes):
-                            yield before + line.end, line
-            except OSError as error:
-                raise StartupError(f"{file}: {error.strerror or 'no Parquet file'}") from None
-            except pyarrow.ArrowException:
-                raise StartupError(f"{file}: not a whole Parquet file") from None
-            before += size
+                with file_errors(file), file.open("rb") as opened:
+                    for line in read(opened, self._max_bytes):
+                        yield before + line.end, line
+                    before += os.fstat(opened.fileno()).st_size
+            except (pyarrow.ArrowException, ValueError, OverflowError):
+                # Their messages may quote a value: text that is no UTF-8, or a date beyond all.
+                raise StartupError(f"{file}: no Parquet file that can be read") from None
 
 
-def _parquet_lines(path: Path, max_bytes: int) -> Iterator[Line]:
-    """The rows of a Parquet file as lines of JSON; ``end`` is in percent of the rows."""
-    with pyarrow.parquet.ParquetFile(path) as file:
+def _parquet_lines(file: BinaryIO, max_bytes: int) -> Iterator[Line]:
+    """The rows of a Parquet file as lines of JSON, each with its share of the file's bytes."""
+    size = os.fstat(file.fileno()).st_size
+    with pyarrow.parquet.ParquetFile(file) as table:
         done = 0
-        for batch in file.iter_batches(_PARQUET_ROWS):
+        for batch in table.iter_batches(_PARQUET_ROWS):
             for row in batch.to_pylist():
                 done += 1
                 data = _json(row)
-                percent = 100 * done // max(1, file.metadata.num_rows)
-                yield Line(data[: max_bytes + 1], len(data) <= max_bytes, True, percent)
+                end = size * done // table.metadata.num_rows
+                yield Line(data[: max_bytes + 1], len(data) <= max_bytes, True, end)
 
 
 def _json(row: dict[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""Ray, started on this machine or joined."""
+"""Ray, started on this machine or joined, and what its processes are given."""
 
 import os
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import ray
 
 from service.errors import StartupError, one_line
 from service.machine import usable_cores
+from service.settings import Settings
 
 
 @contextmanager
@@ -41,3 +42,15 @@ def ray_cluster(cores: int) -> Iterator[bool]:
         yield is_own
     finally:
         ray.shutdown()
+
+
+def worker_settings(settings: Settings) -> Settings:
+    """The settings of a process that Ray starts: an engine, and as many threads as are reserved."""
+    return settings.model_copy(
+        update={"engine": "ctranslate2", "inter_threads": settings.inter_threads or 1}
+    )
+
+
+def cpus(settings: Settings) -> int:
+    """Cores that a process with one model of these :func:`worker_settings` keeps busy."""
+    return (settings.inter_threads or 1) * settings.intra_threads

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.errors import InvalidRequest, NotFound, StorageUnavailable
+from service.errors import InvalidRequest, NotFound
 from service.jobs.records import Job, JobState, NewArticle
 from service.storage.tables import SUSPECT, job, job_article, lease
 
@@ -38,8 +38,9 @@ def owned(owner: str, job_id: str) -> sa.ColumnElement[bool]:
 
 
 def as_job(row: sa.Row[*tuple[Any, ...]]) -> Job:
-    """A row of ``JOB_COLUMNS``."""
-    return Job(**{**row._mapping, "state": JobState(row.state)})
+    """A row with ``JOB_COLUMNS``."""
+    values = {column.name: row._mapping[column] for column in JOB_COLUMNS}
+    return Job(**{**values, "state": JobState(row.state)})
 
 
 def find_job(
@@ -59,21 +60,22 @@ def find_job(
 
 def earlier_job(
     connection: sa.Connection, owner: str, idempotency_key: str | None, fingerprint: str
-) -> Job:
-    """The job that has the idempotency key already.
+) -> Job | None:
+    """The job that has the idempotency key already; ``None`` without one.
 
     Raises:
         InvalidRequest: ``idempotency_key_reused``: its body had another fingerprint.
     """
     which = sa.and_(job.c.owner == owner, job.c.idempotency_key == idempotency_key)
-    kept = connection.scalar(sa.select(job.c.fingerprint).where(which).with_for_update())
-    if kept is None:  # it expired in this moment
-        raise StorageUnavailable("the job changed meanwhile", headers={"Retry-After": "1"})
-    if kept != fingerprint:
+    query = sa.select(*JOB_COLUMNS, job.c.fingerprint).where(which)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    if row.fingerprint != fingerprint:
         raise InvalidRequest(
             "this Idempotency-Key came before, with another body", code="idempotency_key_reused"
         )
-    return find_job(connection, which)
+    return as_job(row)
 
 
 def chunks(job_id: str, articles: Iterable[NewArticle]) -> Iterator[Sequence[dict[str, Any]]]:

@@ -34,8 +34,10 @@ COUNT_SECONDS = 5.0
 """Between two counts of jobs for ``/metrics``."""
 EXPIRE_SECONDS = 60.0
 """Between two deletions of what was kept long enough."""
+TROUBLE_SECONDS = 5.0
+"""Until a thread asks again after trouble with the database."""
 MAX_DELAY_SECONDS = 30.0
-"""Longest pause between two attempts at something that fails for now."""
+"""Longest pause between two attempts at an article that can't be done, or kept, for now."""
 JOIN_SECONDS = 2.0
 """How long a stopping runner waits for threads that were told to end."""
 
@@ -98,9 +100,8 @@ class JobRunner:
         self._lease: str | None = None
         self._running: dict[Claim, Work] = {}
         self._turns = 0  # threads that claim or work
-        self._suspects = True  # whether there may be any; so no other turn begins
+        self._suspects = False  # whether there may be any; so no other turn begins
         self._idle_until = 0.0
-        self._delay = 0.0
         self._troubled = False
         self._closing = False
         # The keeper's alone: when each other lease's counter was seen to change, and what it was.
@@ -113,6 +114,7 @@ class JobRunner:
             for index in range(threads)
         ]
         self._keeper = threading.Thread(target=self._keep, name="jobs-keeper", daemon=True)
+        self._tick = min(TICK_SECONDS, lease_seconds / 6)
 
     def start(self) -> None:
         """Begin to claim articles."""
@@ -192,9 +194,8 @@ class JobRunner:
     def _end(self, *, is_alone: bool, found: bool, in_trouble: bool) -> None:
         with self._changed:
             self._turns -= 1
-            self._delay = min(MAX_DELAY_SECONDS, max(1.0, 2 * self._delay)) if in_trouble else 0.0
             if in_trouble:
-                self._idle_until = time.monotonic() + self._delay
+                self._idle_until = time.monotonic() + TROUBLE_SECONDS
             elif not found and is_alone:
                 self._suspects = False
             elif not found:
@@ -275,7 +276,6 @@ class JobRunner:
     # What the keeper does.
 
     def _keep(self) -> None:
-        tick = min(TICK_SECONDS, self._lease_seconds / 6)
         while not self._stop.is_set():
             try:
                 with self._storage():
@@ -284,15 +284,17 @@ class JobRunner:
                 pass
             except Exception as exc:  # a bug must not end the thread
                 logger.error("the keeper of jobs failed: %s", describe(exc))  # noqa: TRY400
-            self._stop.wait(tick)
+            self._stop.wait(self._tick)
 
     def _look(self) -> None:
         now = time.monotonic()
         third = self._lease_seconds / 3
+        with self._changed:
+            troubled = self._troubled
         if self._lease is None:
             self._open()
             self._renewed = now
-        elif now - self._renewed >= third:
+        elif troubled or now - self._renewed >= third:  # a database that can be read may be full
             if not self._store.renew(self._lease):
                 self._lose()
                 return
@@ -304,8 +306,7 @@ class JobRunner:
             self._count()
             self._counted = now
         if now - self._expired >= EXPIRE_SECONDS:
-            self._store.expire()
-            self._expired = now
+            self._expire(now)
 
     def _open(self) -> None:
         with self._changed:
@@ -314,7 +315,6 @@ class JobRunner:
         lease = self._store.open_lease()
         with self._changed:
             self._lease = lease
-            self._suspects = True
             self._changed.notify_all()
 
     def _lose(self) -> None:
@@ -324,15 +324,13 @@ class JobRunner:
             self._drop_all("lost")
 
     def _watch(self, now: float) -> None:
-        """Revoke the leases whose counters stand still."""
+        """Revoke the leases whose counters stand still, and look for suspects of any that died."""
         others = {key: count for key, count in self._store.leases().items() if key != self._lease}
         if now - self._looked > 2 * self._lease_seconds / 3:
             # Not seen for long, as when the database was away: the others may have been kept from
             # it as well.
             self._seen.clear()
         self._looked = now
-        if self._seen.keys() - others.keys():
-            self._expect_suspects()  # another runner may have revoked it
         self._seen = {
             key: seen if (seen := self._seen.get(key)) and seen[0] == count else (count, now)
             for key, count in others.items()
@@ -343,13 +341,11 @@ class JobRunner:
                 logger.warning("a lease expired: %d articles are queued again", articles)
                 self._metrics.lease_expired.inc()
                 del self._seen[key]
-                self._expect_suspects()
-
-    def _expect_suspects(self) -> None:
-        with self._changed:
-            self._suspects = True
-            self._idle_until = 0.0
-            self._changed.notify_all()
+        if self._store.has_suspects():
+            with self._changed:
+                self._suspects = True
+                self._idle_until = 0.0
+                self._changed.notify_all()
 
     def _stop_cancelled(self) -> None:
         with self._changed:
@@ -369,9 +365,21 @@ class JobRunner:
         self._metrics.job_queued_articles.set(counts.queued_articles)
         self._metrics.job_oldest_queued.set(counts.oldest_queued_seconds)
 
+    def _expire(self, now: float) -> None:
+        """Delete what was kept long enough; for a while only, for the lease must be renewed."""
+        while self._store.expire():
+            if time.monotonic() - now >= self._tick:
+                return  # the next look goes on
+        self._expired = now
+
     @contextmanager
     def _storage(self) -> Iterator[None]:
-        """Around what asks the database: trouble is logged when it begins and when it is over."""
+        """Around what asks the database: trouble is logged when it begins and when it is over.
+
+        What began before the trouble tells nothing of its end.
+        """
+        with self._changed:
+            troubled = self._troubled
         try:
             yield
         except (StorageUnavailable, StorageFull) as error:
@@ -382,9 +390,10 @@ class JobRunner:
                 logger.warning("jobs wait for the database: %s", error.detail)
             raise
         else:
-            self._metrics.database_up.set(1)
             with self._changed:
-                ends, self._troubled = self._troubled, False
+                ends = troubled and self._troubled
+                self._troubled = self._troubled and not troubled
+                self._metrics.database_up.set(not self._troubled)
             if ends:
                 logger.info("the database is back: jobs go on")
 

@@ -20,14 +20,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from service.errors import InvalidRequest, Overloaded
+from service.errors import InvalidRequest, Overloaded, StorageUnavailable
 from service.jobs import queries
 from service.jobs.records import Claim, Counts, Job, JobState, NewArticle, Row
 from service.storage.database import Database
 from service.storage.tables import SUSPECT, job, job_article, lease, webhook_delivery
 
 RETRY_AFTER_SECONDS = 60
+_STREAMED = {"stream_results": True, "max_row_buffer": 5}
 _SET_ASIDE = {
+    "type": "urn:kortom:problem:set_aside",
     "code": "set_aside",
     "title": "Set aside",
     "status": 500,
@@ -35,6 +37,7 @@ _SET_ASIDE = {
 }
 _CANCELLED_ERROR = json.dumps(
     {
+        "type": "urn:kortom:problem:cancelled",
         "code": "cancelled",
         "title": "Cancelled",
         "status": 409,
@@ -123,7 +126,12 @@ class JobStore:
                 execution_options={"preserve_rowcount": True},
             )
             if not inserted.rowcount:
-                return queries.earlier_job(connection, owner, idempotency_key, fingerprint), False
+                earlier = queries.earlier_job(connection, owner, idempotency_key, fingerprint)
+                if earlier is None:  # it expired in this moment
+                    raise StorageUnavailable(
+                        "the job changed meanwhile", headers={"Retry-After": "1"}
+                    )
+                return earlier, False
             count = refused = 0
             for rows in queries.chunks(job_id, articles):
                 count += len(rows)
@@ -146,6 +154,15 @@ class JobStore:
             if refused == count:
                 self._end(connection, job_id, JobState.FAILED)
             return queries.find_job(connection, job.c.id == job_id), True
+
+    def earlier(self, owner: str, idempotency_key: str, fingerprint: str) -> Job | None:
+        """The owner's job that was kept for an idempotency key; ``None`` when there is none.
+
+        Raises:
+            InvalidRequest: ``idempotency_key_reused``: its body had another fingerprint.
+        """
+        with self._database.reading() as connection:
+            return queries.earlier_job(connection, owner, idempotency_key, fingerprint)
 
     def job(self, owner: str, job_id: str) -> Job:
         """A job of that owner.
@@ -189,7 +206,12 @@ class JobStore:
             return queries.find_job(connection, job.c.id == job_id)
 
     def results(
-        self, owner: str, job_id: str, after: int = -1, limit: int = 100
+        self,
+        owner: str,
+        job_id: str,
+        after: int = -1,
+        limit: int = 100,
+        max_characters: int = 1_000_000,
     ) -> list[tuple[int, Row]]:
         """Articles that have ended, in the order they were given, with their positions.
 
@@ -198,6 +220,10 @@ class JobStore:
             job_id: the job.
             after: only those at later positions.
             limit: most of them.
+            max_characters: of their answers; the last one of these may go beyond.
+
+        Returns:
+            Empty when there is no more.
 
         Raises:
             NotFound: there is no such job, or it is another's.
@@ -217,10 +243,16 @@ class JobStore:
         )
         with self._database.reading() as connection:
             queries.find_job(connection, queries.owned(owner, job_id))
-            return [
-                (row.position, Row(row.article_id, row.answer, row.error))
-                for row in connection.execute(query)
-            ]
+            found: list[tuple[int, Row]] = []
+            characters = 0
+            # Some at a time, however many there are.
+            with connection.execute(query, execution_options=_STREAMED) as rows:
+                for row in rows:
+                    found.append((row.position, Row(row.article_id, row.answer, row.error)))
+                    characters += len(row.answer or "")
+                    if characters >= max_characters:
+                        break
+            return found
 
     def open_lease(self) -> str:
         """A new lease of this process; articles are claimed under it."""
@@ -296,6 +328,12 @@ class JobStore:
                 self._count(connection, job_id, failed=failed)
             return taken
 
+    def has_suspects(self) -> bool:
+        """Whether an article waits that was under way when a runner died."""
+        suspect = sa.exists().where(SUSPECT, job_article.c.state == queries.QUEUED)
+        with self._database.reading() as connection:
+            return bool(connection.scalar(sa.select(suspect)))
+
     def claim(self, lease_id: str, *, suspect: bool) -> Claim | None:
         """The next article: jobs take turns, articles of a job come in their order.
 
@@ -355,26 +393,20 @@ class JobStore:
         with self._database.reading() as connection:
             return set(job_ids) - set(connection.scalars(query))
 
-    def expire(self) -> int:
-        """Forget the ended jobs whose time has come, each in a transaction of its own.
-
-        Returns:
-            How many.
-        """
-        expired = 0
+    def expire(self) -> bool:
+        """Forget an ended job whose time has come; whether there was one."""
         query = (
             sa.select(job.c.id)
             .where(job.c.expires_at <= self._clock())
             .limit(1)
             .with_for_update(skip_locked=True)
         )
-        while True:
-            with self._database.transaction() as connection:
-                job_id = connection.scalar(query)
-                if job_id is None:
-                    return expired
-                connection.execute(sa.delete(job).where(job.c.id == job_id))
-            expired += 1
+        with self._database.transaction() as connection:
+            job_id = connection.scalar(query)
+            if job_id is None:
+                return False
+            connection.execute(sa.delete(job).where(job.c.id == job_id))
+            return True
 
     def counts(self) -> Counts:
         """Numbers for metrics, all from the same moment."""

@@ -107,7 +107,9 @@ def load_receiver(settings: Settings) -> Receiver | None:
         return None
     secret = settings.webhook_secret
     if secret is None or not secret.get_secret_value().strip():
-        raise InvalidSettings("setting webhook_secret is missing: webhooks are always signed")
+        raise InvalidSettings(
+            "setting webhook_secret (KORTOM_WEBHOOK_SECRET) is missing: webhooks are always signed"
+        )
     return Receiver(
         _url(
             settings.webhook_url.get_secret_value(),

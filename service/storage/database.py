@@ -153,14 +153,19 @@ def connect(url: str) -> Database:
     try:
         parsed = sa.make_url(url)
     except (ArgumentError, ValueError):
-        raise DatabaseError("the database's URL can't be read as one") from None
+        raise DatabaseError(
+            "KORTOM_DATABASE_URL is no URL: sqlite:///FILE or postgresql://HOST/NAME"
+        ) from None
+    if "@" in (parsed.host or ""):
+        # The host would be named in errors, and with it the end of the password.
+        raise DatabaseError("the database's URL has an @ in its password: write it as %40")
     driver = parsed.drivername
     if driver == "sqlite":
         return _connect_sqlite(parsed)
     if driver in ("postgresql", "postgres", "postgresql+psycopg"):
         return _connect_postgresql(parsed.set(drivername="postgresql+psycopg"))
     raise DatabaseError(
-        f"databases are sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME, not {driver}"
+        f"a database is an sqlite:///FILE or at postgresql://HOST/NAME, not at {driver}"
     )
 
 
@@ -220,6 +225,8 @@ def _connect_sqlite(url: sa.URL) -> Database:
             raise _unavailable("its disk can't hold a write-ahead log; use a local one")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # Deleted articles are overwritten, not only forgotten.
+        connection.execute("PRAGMA secure_delete = ON")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
@@ -231,7 +238,10 @@ def _connect_sqlite(url: sa.URL) -> Database:
 def _connect_postgresql(url: sa.URL) -> Database:
     limits: dict[str, Any] = {
         "connect_timeout": int(BUSY_SECONDS),
+        # A server that is gone without a word is found out by both together.
         "tcp_user_timeout": 1000 * STATEMENT_SECONDS,
+        "keepalives_idle": STATEMENT_SECONDS // 3,
+        "keepalives_interval": STATEMENT_SECONDS // 3,
         "options": f"-c lock_timeout={BUSY_SECONDS}s -c statement_timeout={STATEMENT_SECONDS}s "
         f"-c idle_in_transaction_session_timeout={STATEMENT_SECONDS}s",
     }

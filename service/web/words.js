@@ -82,7 +82,7 @@ function refusals({ status, code, detail }) {
   if (code === "draining") return ["The server is restarting", "It will be back shortly."];
   switch (status) {
     case 401:
-      return ["This server wants a key", "Ask whoever runs it for one."];
+      return ["This server wants a key", "Ask whoever runs this server for one."];
     case 413:
       return ["The article is too long for this server", said];
     case 429:

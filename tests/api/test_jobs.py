@@ -442,6 +442,31 @@ def test_a_database_in_trouble_stops_only_jobs(
         assert client.get("/readyz").status == 200
 
 
+def test_a_body_that_finds_no_room_is_refused_in_words(
+    client: "Client", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Path("/dev/full")
+    for text in ("short, so that the disk is asked at last", "long" * 4_000):
+        monkeypatch.setattr(
+            "service.api.submissions.SpooledTemporaryFile", lambda _: full.open("w+b")
+        )
+        assert_problem(send_lines(client, lines(article("a", text))), 507, "storage_full")
+
+
+def test_articles_of_jobs_are_counted(client: "Client") -> None:
+    def counted() -> list[float]:
+        text = client.get("/metrics").body.decode()
+        names = ("kortom_source_tokens_total", "kortom_summarization_seconds_count")
+        lines = [line.split() for line in text.splitlines()]
+        return [float(value) for name, value, *_ in lines if name in names]
+
+    before = counted()
+    ended(client, client.post(JOBS, [article("a")]))
+    after = counted()
+    assert len(before) == 2
+    assert all(new > old for new, old in zip(after, before, strict=True))
+
+
 def test_results_that_break_off_do_not_look_whole(
     limited: Settings, tmp_path: Path, start_server: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -449,10 +474,10 @@ def test_results_that_break_off_do_not_look_whole(
     app = create_app(limited.model_copy(update={"database_url": url}), translator=FakeTranslator())
     read = JobStore.results
 
-    def read_once(store: JobStore, owner: str, job_id: str, after: int, limit: int) -> Any:
+    def read_once(store: JobStore, owner: str, job_id: str, after: int) -> Any:
         if after >= 0:
             raise StorageUnavailable("the database is locked")
-        return read(store, owner, job_id, after, limit)
+        return read(store, owner, job_id, after, limit=20)
 
     with start_server(app) as client:
         job = ended(client, client.post(JOBS, [article(str(number)) for number in range(30)]))

@@ -91,7 +91,7 @@ def test_a_folder_becomes_rows_and_errors_tell_in_the_exit_code(
     ]  # fmt: skip
     assert found[1]["article"]["translation"]["text"].startswith("<h1>")
     last = capsys.readouterr().err.splitlines()[-1]
-    assert re.match(r"2 translated, 1 failed, .* articles/s, .* 1 files skipped, \d+\.\d s$", last)
+    assert re.match(r"2 translated, 1 failed, .* articles/s, .* 1 file skipped, \d+\.\d s$", last)
 
 
 @pytest.mark.parametrize(

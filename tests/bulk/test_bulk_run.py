@@ -317,7 +317,7 @@ def real(translator: FakeTranslator, **settings: float) -> Iterator[bulk.Worker]
     loaded = load_pipeline(Settings(profile="demo", **settings), translator=translator)
     try:
         articles = Articles(loaded.pipeline, loaded.models)
-        yield bulk.Worker(articles.translate, Health(loaded.batchers).dead)
+        yield bulk.Worker(articles.translate, Health(loaded.engines).dead)
     finally:
         loaded.close()
 
@@ -421,6 +421,12 @@ def test_a_run_says_what_it_does_and_did(
     assert "0 failed" in lines[-1]
     assert "0 files skipped" in lines[-1]
     assert "rows by earlier runs" in lines[-1]
+
+
+def test_nobody_need_look(source: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)  # as of a program started with 2>&-
+    assert run(source, output) == 0
+    assert ids(output) == ids(source)
 
 
 def test_a_terminal_shows_a_bar(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.bulk.sources import Folder, open_source, read_lines
+from service.bulk.files import read_lines
+from service.bulk.sources import Folder, open_source
 from service.errors import ServiceError, StartupError
 
 
@@ -59,7 +60,7 @@ def test_a_folder_is_walked_in_order_with_paths_for_ids(tmp_path: Path) -> None:
         (tmp_path / name).write_text("<p>Het regent.</p>", encoding="utf-8")
     with open_source(tmp_path, 100) as source:
         records = list(source.records())
-        assert (source.unit, source.total, source.skipped) == ("file", 5, 2)
+        assert (source.total, source.skipped) == (5, 2)
     assert [record.id for record, _ in records] == ["B.htm", "a/b.HTML", "a/z.md", "a.txt", "b.txt"]
     assert [end for _, end in records] == [1, 2, 3, 4, 5]
     assert [next(iter(json.loads(record.read()))) for record, _ in records] == [

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from ray.serve.schema import ServeDeploySchema
 
-from service.cluster.application import application, build, cpus, deployments, worker_settings
+from service.cluster.application import application, build, deployments
+from service.cluster.start import cpus, worker_settings
 from service.errors import InvalidSettings
 from service.settings import Settings
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ import pyarrow.parquet
 import pytest
 from ray_process import ray_environment
 
-from service.cluster import shards
+from service.bulk.rows import Row
+from service.cluster import archive, shards
 from service.cluster.manifest import MANIFEST, Head, Parts, open_parts
 from service.cluster.shards import Archive
 from service.errors import StartupError
+from service.settings import Settings
 
 WAIT_SECONDS = 100.0
 ARTICLES = 20
@@ -96,6 +99,44 @@ def test_a_killed_run_goes_on_and_an_article_that_kills_workers_is_an_error_row(
     assert not list(output.glob("*.tmp"))
 
 
+@pytest.mark.parametrize(
+    ("articles", "poison", "fails"),
+    [
+        (5, {2}, False),
+        (1, {0}, False),
+        (5, set(range(5)), True),
+        (20, set(range(20)), True),
+        (20, set(range(8)), False),
+    ],
+)
+def test_workers_that_do_nothing_are_told_from_articles_that_kill_them(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    articles: int,
+    poison: set[int],
+    fails: bool,
+) -> None:
+    def translate(
+        items: list[dict[str, Any]], block_articles: int, *_: object
+    ) -> Iterator[tuple[int, Row]]:
+        """A fake of Ray's job: a block with poison in it gives no rows."""
+        for start in range(0, len(items), block_articles):
+            positions = [item["position"] for item in items[start : start + block_articles]]
+            if not poison.intersection(positions):
+                yield from ((position, Row(b"{}\n", False, 2)) for position in positions)
+
+    monkeypatch.setattr(archive, "_map", translate)
+    [shard] = Archive(write_articles(tmp_path / "in.jsonl", articles), 1_000).shards()
+    rows = archive.translate_shard(shard, Settings(), archive.Translating)
+    if fails:
+        with pytest.raises(StartupError, match="no worker"):
+            list(rows)
+    else:
+        made = dict(rows)
+        assert sorted(made) == list(range(articles))
+        assert {position for position, row in made.items() if row.is_error} == poison
+
+
 def finish_first(source: Path, directory: Path) -> None:
     """What a run leaves that did one shard."""
     shard = next(Archive(source, 1_000).shards())
@@ -107,17 +148,22 @@ def test_a_finished_shard_is_known_again(tmp_path: Path) -> None:
     source = write_articles(tmp_path / "in.jsonl", 5)
     finish_first(source, tmp_path / "out")
     with open_parts(tmp_path / "out", HEAD) as parts:
-        assert [parts.is_done(shard) for shard in Archive(source, 1_000).shards()] == [True]
+        archive = Archive(source, 1_000)
+        shards = archive.shards()
+        assert parts.skip_finished(shards) == archive.total
+        assert list(shards) == []
 
 
-def test_another_input_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("articles", [6, 0])
+def test_another_input_is_refused(tmp_path: Path, articles: int) -> None:
     source = write_articles(tmp_path / "in.jsonl", 5)
     finish_first(source, tmp_path / "out")
-    write_articles(source, 6)
-    with open_parts(tmp_path / "out", HEAD) as parts:
-        [shard] = Archive(source, 1_000).shards()
-        with pytest.raises(StartupError, match="another input"):
-            parts.is_done(shard)
+    write_articles(source, articles)
+    with (
+        open_parts(tmp_path / "out", HEAD) as parts,
+        pytest.raises(StartupError, match="another input"),
+    ):
+        parts.skip_finished(Archive(source, 1_000).shards())
 
 
 def test_other_models_are_refused(tmp_path: Path) -> None:
@@ -131,10 +177,11 @@ def test_a_part_that_is_not_whole_is_noticed(tmp_path: Path) -> None:
     source = write_articles(tmp_path / "in.jsonl", 5)
     finish_first(source, tmp_path / "out")
     (tmp_path / "out" / "part-00000.jsonl").write_bytes(b"{}\n")
-    with open_parts(tmp_path / "out", HEAD) as parts:
-        [shard] = Archive(source, 1_000).shards()
-        with pytest.raises(StartupError, match="not what the manifest says"):
-            parts.is_done(shard)
+    with (
+        open_parts(tmp_path / "out", HEAD) as parts,
+        pytest.raises(StartupError, match="not what the manifest says"),
+    ):
+        parts.skip_finished(Archive(source, 1_000).shards())
 
 
 def test_the_beginning_of_a_line_that_a_kill_cut_off_is_removed(tmp_path: Path) -> None:
@@ -181,10 +228,13 @@ def test_long_articles_make_short_shards(tmp_path: Path, monkeypatch: pytest.Mon
     assert [shard.index for shard in made] == list(range(len(made)))
 
 
-@pytest.mark.parametrize("name", ["missing.jsonl", "empty", "broken"])
+@pytest.mark.parametrize("name", ["missing.jsonl", "empty", "broken", "latin"])
 def test_what_is_no_archive(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "x.parquet").write_bytes(b"PAR1")
+    (tmp_path / "latin").mkdir()
+    text = pyarrow.array([b"caf\xe9"]).view(pyarrow.string())
+    pyarrow.parquet.write_table(pyarrow.table({"text": text}), tmp_path / "latin" / "x.parquet")
     with pytest.raises(StartupError):
         list(Archive(tmp_path / name, 1_000).shards())

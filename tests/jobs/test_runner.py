@@ -350,12 +350,28 @@ def test_what_was_under_way_when_a_runner_died_runs_alone(store: JobStore) -> No
     assert max(map(len, together)) > 1
 
 
+def test_a_suspect_of_a_runner_that_nobody_saw_is_done_as_well(store: JobStore) -> None:
+    ready = threading.Event()
+    ready.set()
+    runner = Runner(store, fake_translate, lease_seconds=1.5, ready=ready.is_set)
+    with running(runner):
+        ended(store, submit(store, "before"))
+        ready.clear()
+        job_id = submit(store, "suspect")
+        lease = store.open_lease()
+        assert store.claim(lease, suspect=False)
+        store.revoke(lease)  # before the runner has looked at leases again
+        ready.set()
+        assert ended(store, job_id).done == 1
+
+
 class TroubledStore(JobStore):
-    """A database that is away for a while, for everything."""
+    """A database that takes nothing for a while."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.away = threading.Event()
+        self.refused = 0
 
     def claim(self, lease_id: str, *, suspect: bool) -> Claim | None:
         self._ask()
@@ -369,12 +385,9 @@ class TroubledStore(JobStore):
         self._ask()
         return super().renew(lease_id)
 
-    def ended(self, job_ids: Any) -> set[str]:
-        self._ask()
-        return super().ended(job_ids)
-
     def _ask(self) -> None:
         if self.away.is_set():
+            self.refused += 1
             raise StorageUnavailable("the database is locked")
 
 
@@ -392,6 +405,7 @@ def test_a_database_that_is_away_for_a_while_costs_nothing(
         store.away.set()
         gate.open.set()
         until(lambda: runner.value("kortom_database_up") == 0.0)
+        until(lambda: store.refused >= 10)
         assert store.job("", job_id).done == 0
         store.away.clear()
         assert ended(store, job_id).done == 3
@@ -426,6 +440,17 @@ def test_ended_jobs_are_forgotten_in_time(tmp_path: Path) -> None:
     assert refused[0].state is JobState.FAILED
     with running(Runner(store, fake_translate)):
         until(lambda: store.jobs("", 10) == [])
+
+
+def test_a_lease_is_renewed_while_much_is_forgotten(tmp_path: Path) -> None:
+    class Endless(JobStore):
+        def expire(self) -> bool:
+            time.sleep(0.001)
+            return True
+
+    store = new_store(tmp_path, Endless)
+    with running(Runner(store, fake_translate)):
+        until(lambda: sum(store.leases().values()) >= 3)
 
 
 def test_metrics_tell_how_much_waits(store: JobStore) -> None:

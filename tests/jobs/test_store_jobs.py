@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.errors import InvalidRequest, NotFound, Overloaded
+from service.api.problems import problem
+from service.errors import InvalidRequest, NotFound, Overloaded, ServiceError
 from service.jobs.records import Job, JobState, NewArticle
 from service.jobs.store import JobStore
 from service.storage.checks import check_database
@@ -214,7 +215,10 @@ def test_a_cancelled_job_keeps_its_answers_and_takes_no_more(
     assert (rows[0].article, rows[0].error) == ("{}", None)
     for row in rows[1:]:
         assert row.article is None
-        assert json.loads(row.error or "")["code"] == "cancelled"
+        error = json.loads(row.error or "")
+        assert error["code"] == "cancelled"
+        assert error["type"] == "urn:kortom:problem:cancelled"
+        assert error.keys() == problem(ServiceError("")).keys()
     assert len(deliveries(database)) == 1
     assert set(check_database(database).values()) == {None}
 
@@ -240,6 +244,18 @@ def test_results_come_in_pages(store: JobStore) -> None:
     assert seen == list("abcde")
 
 
+def test_a_page_of_long_answers_is_short(store: JobStore) -> None:
+    job = submit(store, *"abcde")
+    lease = store.open_lease()
+    while claim := store.claim(lease, suspect=False):
+        store.finish(claim, answer=json.dumps("x" * 600))
+    pages, after = [], -1
+    while page := store.results("", job.id, after, max_characters=1_000):
+        pages.append("".join(row.id for _, row in page))
+        after = page[-1][0]
+    assert pages == ["ab", "cd", "e"]
+
+
 def test_an_ended_job_is_forgotten_after_its_time(
     store: JobStore, database: Database, clock: Clock
 ) -> None:
@@ -248,9 +264,9 @@ def test_an_ended_job_is_forgotten_after_its_time(
     for job in ended:
         store.cancel("", job.id)
     clock.now += HOUR - 1
-    assert store.expire() == 0
+    assert not store.expire()
     clock.now += 1
-    assert store.expire() == 2
+    assert [store.expire() for _ in range(3)] == [True, True, False]
     assert [job.id for job in store.jobs("", 10)] == [waiting.id]
     assert store.ended([ended[0].id, waiting.id]) == {ended[0].id}
     with database.reading() as connection:

@@ -6,6 +6,8 @@ from contextlib import closing
 
 import pytest
 
+from service.api.problems import problem
+from service.errors import ServiceError
 from service.jobs.records import Claim, JobState, NewArticle
 from service.jobs.store import JobStore
 from service.storage.checks import check_database
@@ -112,13 +114,18 @@ def test_an_article_that_kills_is_set_aside_after_its_attempts(
         lease = store.open_lease()
         claim = take(store, lease, suspect=True)
         assert (claim.article_id, claim.attempts) == ("killer", attempts)
+        assert not store.has_suspects()  # it does not wait any more
         assert store.revoke(lease) == 1
     lease = store.open_lease()
+    assert not store.has_suspects()
     assert store.claim(lease, suspect=True) is None
     assert store.job("", job).state is JobState.RUNNING
     store.finish(take(store, lease), answer="{}")
     rows = {row.id: row for _, row in store.results("", job)}
-    assert json.loads(rows["killer"].error or "")["code"] == "set_aside"
+    error = json.loads(rows["killer"].error or "")
+    assert error["code"] == "set_aside"
+    assert error["type"] == "urn:kortom:problem:set_aside"
+    assert error.keys() == problem(ServiceError("")).keys()
     assert rows["good"].article == "{}"
     assert store.job("", job).state is JobState.DONE
     assert set(check_database(database).values()) == {None}
@@ -145,7 +152,7 @@ def test_a_clock_that_jumps_takes_nothing_from_a_runner(database: Database) -> N
         claim = take(store, lease)
         now[0] += jump
         assert store.renew(lease)
-        assert store.expire() == 0
+        assert not store.expire()
         assert store.finish(claim, answer="{}")
     assert store.job("", job).state is JobState.DONE
 
@@ -202,4 +209,30 @@ def test_an_article_is_either_answered_or_taken_back_when_both_happen_at_once(
         thread.join()
         assert told == [revoked == 0]
         assert store.job("", claim.job_id).done == (1 - revoked)
+    assert set(check_database(database).values()) == {None}
+
+
+def test_a_job_that_is_cancelled_while_its_articles_are_finished_does_not_lock_up(
+    database: Database,
+) -> None:
+    store = open_store(database)
+    for _ in range(10):
+        job = submit(store, *"abcd")
+        lease = store.open_lease()
+        claims = [take(store, lease) for _ in range(4)]
+        start = threading.Barrier(5)
+        told: list[bool] = []
+
+        def finish(claim: Claim, start: threading.Barrier, told: list[bool]) -> None:
+            start.wait()
+            told.append(store.finish(claim, answer="{}"))
+
+        threads = [threading.Thread(target=finish, args=(claim, start, told)) for claim in claims]
+        for thread in threads:
+            thread.start()
+        start.wait()
+        cancelled = store.cancel("", job)
+        for thread in threads:
+            thread.join()
+        assert sum(told) == store.job("", job).done == cancelled.done
     assert set(check_database(database).values()) == {None}

@@ -184,5 +184,5 @@ def runners(database_url: str) -> Iterator[type[Runners]]:
 
 def test_every_accepted_article_ends_once(runners: type[Runners]) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        runners, settings=settings(max_examples=15, stateful_step_count=50)
+        runners, settings=settings(max_examples=10, stateful_step_count=50)
     )

@@ -1,6 +1,7 @@
 """The database: its files, its units of work, and its errors, none of which says too much."""
 
 import os
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -98,7 +99,7 @@ def test_what_was_written_is_on_the_disk_when_it_is_confirmed(sqlite: Database) 
     [
         "sqlite://", "sqlite:///:memory:", "sqlite:///file?mode=ro", "mysql://u:sesame@host/name",
         "postgresql+psycopg2://u:sesame@host/name", "kortom.db", "",
-        "postgresql://u:sesame@host:port/name",
+        "postgresql://u:sesame@host:port/name", "postgresql://u:open@sesame@host/name",
     ],
 )  # fmt: skip
 def test_another_kind_of_url_is_refused_in_one_line(url: str) -> None:
@@ -318,6 +319,22 @@ def test_a_restart_of_postgresql_is_survived(postgresql: PostgreSQL) -> None:
         postgresql.start()
         database.check()
         assert names(database) == ["before"]
+
+
+def test_a_postgresql_that_is_gone_without_a_word_is_noticed(postgresql: PostgreSQL) -> None:
+    with closing(open_database(postgresql.create())) as database:
+        with database.reading() as connection:
+            descriptor = connection.connection.driver_connection.fileno()
+            with socket.socket(fileno=os.dup(descriptor)) as seen:
+                options = [
+                    seen.getsockopt(level, option)
+                    for level, option in (
+                        (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+                    )
+                ]
+        assert options == [1, 10, 10]
 
 
 def test_a_connection_that_ends_in_the_middle_keeps_nothing(

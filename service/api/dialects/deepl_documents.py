@@ -16,6 +16,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from service.api.access import owner
 from service.api.account import Made
 from service.api.dialects.deepl_fields import (
     DeepLRoute,
@@ -43,6 +44,8 @@ MAX_DOCUMENTS = 100
 """Documents waiting, being translated or waiting to be fetched."""
 MAX_BYTES = 64_000_000
 """Bytes of all of them together: what came in until it is translated, then what goes out."""
+KEY_SHARE = 4
+"""One key has at most one in so many of the documents and of their bytes, but always one."""
 KEPT_SECONDS = 1_800.0
 """How long a translated document waits to be fetched."""
 WORK_SECONDS = 3_600.0
@@ -56,11 +59,13 @@ class _Document:
     """A document from its upload until it is fetched.
 
     Args:
+        owner: see ``access.owner``.
         name: of the file that comes out.
         size: bytes held for it.
     """
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, owner: str, name: str, size: int) -> None:
+        self.owner = owner
         self.name = name
         self.size = size
         self.id = secrets.token_hex(16).upper()
@@ -99,13 +104,16 @@ class Documents:
             source_language: ``nl``, or ``auto`` to find out.
 
         Raises:
-            Overloaded: too many documents are held, or requests are being worked on.
+            Overloaded: too many documents are held, in all or of the same key, or requests are
+                being worked on.
             ServiceError: see ``RequestWorkers.run``.
         """
-        held = sum(document.size for document in self._documents.values())
-        if len(self._documents) >= MAX_DOCUMENTS or held + len(data) > MAX_BYTES:
-            raise Overloaded("too many documents are here", headers={"Retry-After": "60"})
-        document = _Document(name, len(data))
+        document = _Document(owner(request), name, len(data))
+        others = list(self._documents.values())
+        _check_room(others, document, 1)
+        own = [other for other in others if other.owner == document.owner != ""]
+        if own:
+            _check_room(own, document, KEY_SHARE)
         self._documents[document.id] = document
         try:
             file, _ = await self._workers.run(
@@ -185,6 +193,12 @@ class Documents:
         document.finished.set()
         loop = asyncio.get_running_loop()
         loop.call_later(KEPT_SECONDS, self._documents.pop, document.id, None)
+
+
+def _check_room(others: Sequence[_Document], document: _Document, share: int) -> None:
+    size = sum(other.size for other in others) + document.size
+    if share * (len(others) + 1) > MAX_DOCUMENTS or share * size > MAX_BYTES:
+        raise Overloaded("too many documents are here", headers={"Retry-After": "60"})
 
 
 def create_router(workers: RequestWorkers, pipeline: ArticlePipeline) -> APIRouter:

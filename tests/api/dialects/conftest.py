@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,12 @@ import pytest
 from fastapi import FastAPI
 from gated_engine import GatedEngine
 from programs import missing
+from pydantic import SecretStr
 
 from service.app import create_app
+from service.keys.store import KeyStore
 from service.settings import Settings
+from service.storage.database import open_database
 
 if TYPE_CHECKING:
     from loopback import Client
@@ -60,6 +63,24 @@ def kortom(
     """A server whose translations are known; a test file says by ``small`` how it is set up."""
     with start_server(create_app(small, translator=_engine.fake)) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def with_keys(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a server that wants keys, for ``small``."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('keys') / 'kortom.db'}"
+    with closing(open_database(url)) as database:
+        KeyStore(database).create("first")
+    return settings.model_copy(
+        update={"require_keys": True, "database_url": SecretStr(url), "repair": False}
+    )
+
+
+@pytest.fixture
+def keys(with_keys: Settings) -> Iterator[KeyStore]:
+    """The keys of that server."""
+    with closing(open_database(with_keys.database_url.get_secret_value())) as database:
+        yield KeyStore(database)
 
 
 @pytest.fixture

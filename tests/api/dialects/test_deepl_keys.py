@@ -1,37 +1,23 @@
 """DeepL's own client with a key of Kortom's, with a wrong one and with one that is used up."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import deepl
 import pytest
 from gated_engine import GatedEngine
-from pydantic import SecretStr
 
+from service.api.dialects import deepl_documents
 from service.keys.store import KeyStore
 from service.settings import Settings
-from service.storage.database import open_database
 
 if TYPE_CHECKING:
     from loopback import Client
 
 
 @pytest.fixture(scope="module")
-def small(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of a server that wants keys."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('keys') / 'kortom.db'}"
-    with closing(open_database(url)) as database:
-        KeyStore(database).create("first")
-    return settings.model_copy(
-        update={"require_keys": True, "database_url": SecretStr(url), "repair": False}
-    )
-
-
-@pytest.fixture
-def keys(small: Settings) -> Iterator[KeyStore]:
-    with closing(open_database(small.database_url.get_secret_value())) as database:
-        yield KeyStore(database)
+def small(with_keys: Settings) -> Settings:
+    return with_keys
 
 
 def client_of(kortom: "Client", key: str) -> deepl.DeepLClient:
@@ -115,3 +101,29 @@ def test_a_document_costs_its_text_and_is_given_back_when_it_fails(
         )
         assert not client.translate_document_wait_until_done(handle).ok
         assert client.get_usage().character.count == 4
+
+
+def test_one_key_does_not_take_the_room_of_all_documents(
+    kortom: "Client", keys: KeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deepl_documents, "MAX_DOCUMENTS", 12)
+    part = b"--grens\r\nContent-Disposition: form-data; name="
+    body = (
+        part + b'"target_lang"\r\n\r\nEN-GB\r\n'
+        + part + b'"file"; filename="a.txt"\r\n\r\nDag.\r\n--grens--\r\n'
+    )  # fmt: skip
+
+    def send(key: str) -> int:
+        headers = {
+            "Authorization": f"DeepL-Auth-Key {key}",
+            "Content-Type": "multipart/form-data; boundary=grens",
+        }
+        return kortom.send(kortom.request("POST", "/v2/document", body, headers)).status
+
+    (_, greedy), (_, modest) = keys.create("greedy"), keys.create("modest")
+    assert [send(greedy) for _ in range(4)] == [200, 200, 200, 503]
+    assert send(modest) == 200
+    monkeypatch.setattr(deepl_documents, "MAX_BYTES", 30)
+    assert send(modest) == 503
+    monkeypatch.setattr(deepl_documents, "MAX_BYTES", 60)
+    assert send(modest) == 200

@@ -1,7 +1,5 @@
 """LibreTranslate's clients with a key of Kortom's, where they put it, and with a wrong one."""
 
-from collections.abc import Iterator
-from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 
@@ -10,11 +8,9 @@ from deep_translator import LibreTranslator
 from deep_translator.exceptions import AuthorizationException
 from libretranslate_aio import LibreTranslate, LibreTranslateError
 from libretranslatepy import LibreTranslateAPI
-from pydantic import SecretStr
 
 from service.keys.store import KeyStore
 from service.settings import Settings
-from service.storage.database import open_database
 
 if TYPE_CHECKING:
     from loopback import Client
@@ -23,20 +19,8 @@ WANTED = {"q": "Dag.", "source": "nl", "target": "en"}
 
 
 @pytest.fixture(scope="module")
-def small(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of a server that wants keys."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('keys') / 'kortom.db'}"
-    with closing(open_database(url)) as database:
-        KeyStore(database).create("first")
-    return settings.model_copy(
-        update={"require_keys": True, "database_url": SecretStr(url), "repair": False}
-    )
-
-
-@pytest.fixture
-def keys(small: Settings) -> Iterator[KeyStore]:
-    with closing(open_database(small.database_url.get_secret_value())) as database:
-        yield KeyStore(database)
+def small(with_keys: Settings) -> Settings:
+    return with_keys
 
 
 @pytest.fixture
