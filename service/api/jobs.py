@@ -1,6 +1,7 @@
 """Jobs on HTTP: sent in, looked at, read, cancelled."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -24,6 +25,8 @@ LISTED_JOBS = 100
 """Of ``GET /v1/jobs``."""
 MAX_UPLOADS = 8
 """Bodies that come in at the same time: a bound on the room for them on the disk."""
+MAX_KEY_UPLOADS = 4
+"""Of these, bodies of one key: they may take long, and others must get in beside them."""
 MAX_KEY_CHARACTERS = 255
 
 _PATH = "/v1/jobs"
@@ -96,7 +99,7 @@ def create_router(
         access: counts the characters of a job against the day of its key.
     """
     router = APIRouter(route_class=KeyedRoute, responses=problem_responses(400, 401, 500, 503))
-    uploads = 0
+    uploads: Counter[str] = Counter()  # bodies that come in, by owner
 
     @router.post(
         _PATH,
@@ -114,17 +117,18 @@ def create_router(
         An article that POST /v1/articles would refuse fails alone; a body that is not a list of
         articles with ids of their own is refused as a whole.
         """
-        nonlocal uploads
-        if uploads >= MAX_UPLOADS:
+        asker = owner(request)
+        most = MAX_KEY_UPLOADS if asker else MAX_UPLOADS
+        if uploads.total() >= MAX_UPLOADS or uploads[asker] >= most:
             raise Overloaded(
                 "too many jobs come in at the moment", headers={"Retry-After": RETRY_SECONDS}
             )
-        uploads += 1
+        uploads[asker] += 1
         try:
             async with received(request) as submission:
                 job = await submit(request, submission, idempotency_key)
         finally:
-            uploads -= 1
+            uploads[asker] -= 1
         runner.wake()
         answer = _answer(request, job)
         response.headers["Location"] = answer.location

@@ -8,7 +8,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from starlette.requests import Request
 
 from service.api.access import OPEN, Access
+from service.api.jobs import MAX_KEY_UPLOADS, MAX_UPLOADS
 from service.app import create_app
 from service.cli import main
 from service.errors import InferenceError, InvalidSettings, StartupError
@@ -143,6 +144,35 @@ def test_a_key_opens_all_of_them(guarded: Guarded) -> None:
     assert guarded.client.get("/v2/languages", **header).status == 200
     assert guarded.client.get("/v1/jobs", **header).status == 200
     assert guarded.client.get("/frontend/settings").json()["keyRequired"] is True
+
+
+def test_bodies_of_jobs_that_come_in_for_long_leave_room_for_other_keys(guarded: Guarded) -> None:
+    (_, slow), (_, other) = guarded.key(), guarded.key()
+    client = guarded.client
+    with ExitStack() as uploads:
+
+        def begin(header: dict[str, str]) -> bytes:
+            """Begin an upload that never ends; what the server says when it begins to listen."""
+            upload = uploads.enter_context(client.connect())
+            head = {"Content-Type": "application/json", "Content-Length": "9"}
+            upload.sendall(
+                client.request("POST", "/v1/jobs", b"", header | head | {"Expect": "100-continue"})
+            )
+            return upload.recv(12)
+
+        said = [begin(slow) for _ in range(MAX_KEY_UPLOADS + 1)]
+        assert said == [b"HTTP/1.1 100"] * MAX_KEY_UPLOADS + [b"HTTP/1.1 503"]
+        rest = MAX_UPLOADS - MAX_KEY_UPLOADS
+        said = [begin(other) for _ in range(rest)]
+        assert said == [b"HTTP/1.1 100"] * rest
+        _, third = guarded.key()
+        job = [{"id": "a", "text": "Dag."}]
+        refused = client.post("/v1/jobs", job, third)
+        assert refused.json()["code"] == "overloaded"
+        assert int(refused.headers["retry-after"]) > 0
+    deadline = time.monotonic() + WAIT_SECONDS  # the server hears of the end of each in a moment
+    while client.post("/v1/jobs", job, third).status != 202:
+        assert time.monotonic() < deadline
 
 
 def test_whatever_is_wrong_with_the_key_the_answer_is_the_same(guarded: Guarded) -> None:
