@@ -35,7 +35,7 @@ NDJSON = "application/x-ndjson"
 MEMORY_BYTES = 1_000_000
 """Larger bodies are kept on the disk, in the directory for temporary files."""
 _CHUNK_CHARACTERS = 65_536
-_SPACE = re.compile(r"[ \t\r\n]*")
+_SPACE = re.compile(r"[ \t\r\n]+")
 _BLANK = b" \t\r\n"
 
 Found = tuple[str, Any, str]
@@ -232,7 +232,8 @@ class _Reader:
     def next(self) -> str:
         """The next character that is no white space; empty at the end."""
         while True:
-            self._place = _SPACE.match(self._buffer, self._place).end()  # type: ignore[union-attr]
+            if space := _SPACE.match(self._buffer, self._place):
+                self._place = space.end()
             if self._place < len(self._buffer):
                 return self._buffer[self._place]
             if not self._fill():

@@ -98,7 +98,7 @@ def make_row(record: Record, translate: Translate, work: Work) -> Row:
     except ServiceError as error:
         return _row(record, "null", problem(error), request)
     except Exception as error:  # the last line: whatever a bug raises is one article's error
-        logger.error(Event("failure", exception=describe(error)))  # noqa: TRY400
+        logger.error(Event("failure", exception=describe(error)))  # noqa: TRY400 - no messages
         internal = ServiceError("an internal error; the log has more")
         return _row(record, "null", problem(internal), request)
     return _row(record, answer, None, request)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pyarrow
 import ray
@@ -70,8 +71,8 @@ class Translating:
             ``Row``, and whose it is. An article that can't be translated is a row, too.
         """
 
-        def row(article: dict[str, int | bytes]) -> Row:
-            record = read_record(article["line"], article["number"])  # type: ignore[arg-type]
+        def row(article: dict[str, Any]) -> Row:
+            record = read_record(article["line"], article["number"])
             return make_row(record, self._translate, Work())
 
         rows = list(self._threads.map(row, block.to_pylist()))

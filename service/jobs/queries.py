@@ -1,4 +1,4 @@
-"""The statements that more than one method of the store needs."""
+"""The statements of the store that are long, or that more than one of its methods needs."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.errors import InvalidRequest, NotFound
-from service.jobs.records import Job, JobState, NewArticle
+from service.jobs.records import Claim, Counts, Job, JobState, NewArticle
 from service.storage.tables import SUSPECT, job, job_article, lease
 
 _INSERTED_ROWS = 500
@@ -133,3 +133,59 @@ def lock_jobs(connection: sa.Connection, job_ids: Collection[str]) -> None:
     """Hold the rows of jobs, in an order that all keep."""
     query = sa.select(job.c.id).where(job.c.id.in_(job_ids)).order_by(job.c.id)
     connection.execute(query.with_for_update())
+
+
+def claim_article(
+    connection: sa.Connection, lease_id: str, job_id: str, *, suspect: bool, now: float
+) -> Claim | None:
+    """The first article of a job that is locked; ``None`` where another runner took the last."""
+    row = connection.execute(
+        sa.select(
+            job_article.c.position,
+            job_article.c.article_id,
+            job_article.c.request,
+            job_article.c.attempts,
+        )
+        .where(job_article.c.job_id == job_id, job_article.c.state == QUEUED)
+        .where(SUSPECT if suspect else job_article.c.attempts == 0)
+        .order_by(job_article.c.position)
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    connection.execute(
+        sa.update(job_article)
+        .where(job_article.c.job_id == job_id, job_article.c.position == row.position)
+        .values(state=RUNNING, lease_id=lease_id)
+    )
+    connection.execute(
+        sa.update(job)
+        .where(job.c.id == job_id)
+        .values(
+            state=RUNNING,
+            turn=job.c.turn + 1,
+            started_at=sa.func.coalesce(job.c.started_at, now),
+        )
+    )
+    return Claim(lease_id, job_id, row.position, row.article_id, row.request, row.attempts)
+
+
+def count(connection: sa.Connection, now: float) -> Counts:
+    """Numbers for metrics."""
+    by_state = sa.select(job.c.state, sa.func.count()).group_by(job.c.state)
+    queued = (
+        sa.select(sa.func.count())
+        .select_from(job_article)
+        .join(job)
+        .where(UNENDED, job_article.c.state == QUEUED)
+    )
+    oldest = sa.select(sa.func.min(job.c.created_at)).where(UNENDED, articles_in(QUEUED).exists())
+    jobs = dict.fromkeys(JobState, 0)
+    for state, number in connection.execute(by_state):
+        jobs[JobState(state)] = number
+    since = connection.scalar(oldest)
+    return Counts(
+        jobs=jobs,
+        queued_articles=connection.scalar(queued) or 0,
+        oldest_queued_seconds=0.0 if since is None else max(0.0, now - since),
+    )

@@ -1,8 +1,28 @@
 """What the store of jobs takes and gives; no text of an article is in a ``repr``."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+SET_ASIDE_ERROR = json.dumps(
+    {
+        "type": "urn:kortom:problem:set_aside",
+        "code": "set_aside",
+        "title": "Set aside",
+        "status": 500,
+        "detail": "servers died while they worked on this article; it is not tried again",
+    }
+)
+CANCELLED_ERROR = json.dumps(
+    {
+        "type": "urn:kortom:problem:cancelled",
+        "code": "cancelled",
+        "title": "Cancelled",
+        "status": 409,
+        "detail": "the job was cancelled before this article was done",
+    }
+)
 
 
 class JobState(StrEnum):

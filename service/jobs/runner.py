@@ -168,7 +168,7 @@ class JobRunner:
             except (StorageUnavailable, StorageFull):
                 in_trouble = True
             except Exception as exc:  # a bug must not end the thread
-                logger.error("a thread of jobs failed: %s", describe(exc))  # noqa: TRY400
+                logger.error("a thread of jobs failed: %s", describe(exc))  # noqa: TRY400 - no messages
                 in_trouble = True
             self._end(is_alone=is_alone, found=claim is not None, in_trouble=in_trouble)
 
@@ -232,7 +232,7 @@ class JobRunner:
         except ServiceError as exc:
             error = exc
         except Exception as exc:  # whatever a bug raises is one article's error
-            logger.error("an article of a job failed: %s", describe(exc))  # noqa: TRY400
+            logger.error("an article of a job failed: %s", describe(exc))  # noqa: TRY400 - no messages
             error = ServiceError("an internal error; the log has more")
         delay = 1.0
         while True:
@@ -246,7 +246,7 @@ class JobRunner:
             except (StorageUnavailable, StorageFull):
                 pass
             except Exception as exc:  # what can't be written must not be under way for ever
-                logger.error("a result could not be kept: %s", describe(exc))  # noqa: TRY400
+                logger.error("a result could not be kept: %s", describe(exc))  # noqa: TRY400 - no messages
                 answer, error = None, ServiceError("the answer could not be kept")
             else:
                 if not written:
@@ -283,7 +283,7 @@ class JobRunner:
             except (StorageUnavailable, StorageFull):
                 pass
             except Exception as exc:  # a bug must not end the thread
-                logger.error("the keeper of jobs failed: %s", describe(exc))  # noqa: TRY400
+                logger.error("the keeper of jobs failed: %s", describe(exc))  # noqa: TRY400 - no messages
             self._stop.wait(self._tick)
 
     def _look(self) -> None:

@@ -9,7 +9,6 @@ still; no time of day is compared. An article is finished only under the lease t
 with, so that a runner that was taken for dead writes nothing.
 """
 
-import json
 import os
 import socket
 import time
@@ -22,28 +21,21 @@ from sqlalchemy.exc import IntegrityError
 
 from service.errors import InvalidRequest, Overloaded, StorageUnavailable
 from service.jobs import queries
-from service.jobs.records import Claim, Counts, Job, JobState, NewArticle, Row
+from service.jobs.records import (
+    CANCELLED_ERROR,
+    SET_ASIDE_ERROR,
+    Claim,
+    Counts,
+    Job,
+    JobState,
+    NewArticle,
+    Row,
+)
 from service.storage.database import Database
 from service.storage.tables import SUSPECT, job, job_article, lease, webhook_delivery
 
 RETRY_AFTER_SECONDS = 60
 _STREAMED = {"stream_results": True, "max_row_buffer": 5}
-_SET_ASIDE = {
-    "type": "urn:kortom:problem:set_aside",
-    "code": "set_aside",
-    "title": "Set aside",
-    "status": 500,
-    "detail": "servers died while they worked on this article; it is not tried again",
-}
-_CANCELLED_ERROR = json.dumps(
-    {
-        "type": "urn:kortom:problem:cancelled",
-        "code": "cancelled",
-        "title": "Cancelled",
-        "status": 409,
-        "detail": "the job was cancelled before this article was done",
-    }
-)
 
 
 class JobStore:
@@ -198,9 +190,7 @@ class JobStore:
                 sa.update(job_article)
                 .where(job_article.c.job_id == job_id)
                 .where(job_article.c.state.in_([queries.QUEUED, queries.RUNNING]))
-                .values(
-                    state=queries.CANCELLED, lease_id=None, request=None, error=_CANCELLED_ERROR
-                )
+                .values(state=queries.CANCELLED, lease_id=None, request=None, error=CANCELLED_ERROR)
             )
             self._end(connection, job_id, JobState.CANCELLED)
             return queries.find_job(connection, job.c.id == job_id)
@@ -316,7 +306,7 @@ class JobStore:
                     lease_id=None,
                     request=None,
                     attempts=self._max_attempts,
-                    error=json.dumps(_SET_ASIDE),
+                    error=SET_ASIDE_ERROR,
                 )
             ).rowcount
             taken += connection.execute(
@@ -352,10 +342,12 @@ class JobStore:
                 if connection.scalar(alive.with_for_update(read=True, key_share=True)) is None:
                     return None
                 job_id = connection.scalar(queries.next_job(suspect, skip_locked=skip_locked))
-                if job_id is not None and (
-                    claim := self._claim(connection, lease_id, job_id, suspect)
-                ):
-                    return claim
+                if job_id is not None:
+                    claim = queries.claim_article(
+                        connection, lease_id, job_id, suspect=suspect, now=self._clock()
+                    )
+                    if claim is not None:
+                        return claim
         return None
 
     def finish(self, claim: Claim, *, answer: str | None = None, error: str | None = None) -> bool:
@@ -410,60 +402,8 @@ class JobStore:
 
     def counts(self) -> Counts:
         """Numbers for metrics, all from the same moment."""
-        by_state = sa.select(job.c.state, sa.func.count()).group_by(job.c.state)
-        queued = (
-            sa.select(sa.func.count())
-            .select_from(job_article)
-            .join(job)
-            .where(queries.UNENDED, job_article.c.state == queries.QUEUED)
-        )
-        oldest = sa.select(sa.func.min(job.c.created_at)).where(
-            queries.UNENDED, queries.articles_in(queries.QUEUED).exists()
-        )
-        jobs = dict.fromkeys(JobState, 0)
         with self._database.reading() as connection:
-            for state, count in connection.execute(by_state):
-                jobs[JobState(state)] = count
-            since = connection.scalar(oldest)
-            return Counts(
-                jobs=jobs,
-                queued_articles=connection.scalar(queued) or 0,
-                oldest_queued_seconds=0.0 if since is None else max(0.0, self._clock() - since),
-            )
-
-    def _claim(
-        self, connection: sa.Connection, lease_id: str, job_id: str, suspect: bool
-    ) -> Claim | None:
-        """The first article of a job that is locked."""
-        row = connection.execute(
-            sa.select(
-                job_article.c.position,
-                job_article.c.article_id,
-                job_article.c.request,
-                job_article.c.attempts,
-            )
-            .where(job_article.c.job_id == job_id, job_article.c.state == queries.QUEUED)
-            .where(SUSPECT if suspect else job_article.c.attempts == 0)
-            .order_by(job_article.c.position)
-            .limit(1)
-        ).one_or_none()
-        if row is None:
-            return None
-        connection.execute(
-            sa.update(job_article)
-            .where(job_article.c.job_id == job_id, job_article.c.position == row.position)
-            .values(state=queries.RUNNING, lease_id=lease_id)
-        )
-        connection.execute(
-            sa.update(job)
-            .where(job.c.id == job_id)
-            .values(
-                state=queries.RUNNING,
-                turn=job.c.turn + 1,
-                started_at=sa.func.coalesce(job.c.started_at, self._clock()),
-            )
-        )
-        return Claim(lease_id, job_id, row.position, row.article_id, row.request, row.attempts)
+            return queries.count(connection, self._clock())
 
     def _count(
         self, connection: sa.Connection, job_id: str, *, done: int = 0, failed: int = 0
