@@ -240,7 +240,8 @@ def test_usage_and_timing(fake_server: "Client", fake: FakeTranslator) -> None:
         *("queue", "tokenization", "inference", "translation", "summarization", "total")
     ]
     assert all(isinstance(value, int) and value >= 0 for value in timing.values())
-    assert timing["total"] + 2 >= timing["queue"] + timing["translation"] + timing["summarization"]
+    assert timing["total"] + 2 >= timing["translation"] + timing["summarization"]
+    assert timing["total"] + 2 >= timing["queue"]  # for engines it is a part of the translation
 
 
 def test_the_request_id_comes_back(server: "Client") -> None:
