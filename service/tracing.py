@@ -18,6 +18,7 @@ from service import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ STOP_SECONDS = 5.0
 _OFF = NoOpTracer()
 _tracer: Tracer = _OFF
 _provider: "TracerProvider | None" = None
+_exporter: "SpanExporter | None" = None
 _propagator = TraceContextTextMapPropagator()
 
 
@@ -57,7 +59,9 @@ def start() -> None:
     except ImportError:
         logger.warning("no traces: they need kortom[tracing]")
         return
-    export_to(BatchSpanProcessor(OTLPSpanExporter()))
+    global _exporter
+    _exporter = OTLPSpanExporter()
+    export_to(BatchSpanProcessor(_exporter))
 
 
 def export_to(processor: "SpanProcessor") -> None:
@@ -77,13 +81,16 @@ def export_to(processor: "SpanProcessor") -> None:
 
 def stop() -> None:
     """Export what is left, for :data:`STOP_SECONDS` at most, and go back to no traces."""
-    global _provider, _tracer
+    global _exporter, _provider, _tracer
     provider, _provider, _tracer = _provider, None, _OFF
+    exporter, _exporter = _exporter, None
     if provider is not None:
         # The exporter tries again for longer than a stopping server may take.
         thread = threading.Thread(target=provider.shutdown, name="traces-stop", daemon=True)
         thread.start()
         thread.join(STOP_SECONDS)
+        if thread.is_alive() and exporter is not None:
+            exporter.shutdown()  # what is being sent ends, nothing is tried again
 
 
 @contextmanager

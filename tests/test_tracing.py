@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -146,7 +147,9 @@ def test_off_nothing_is_kept() -> None:
         assert not span.get_span_context().is_valid
 
 
-def test_a_collector_that_never_answers_holds_up_no_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collector_that_never_answers_holds_up_no_stop(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(tracing, "STOP_SECONDS", 0.2)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "5")
     with socket.create_server(("127.0.0.1", 0)) as deaf:
@@ -158,3 +161,8 @@ def test_a_collector_that_never_answers_holds_up_no_stop(monkeypatch: pytest.Mon
         start = time.monotonic()
         tracing.stop()
         assert time.monotonic() - start < 4
+        [exporting] = [t for t in threading.enumerate() if t.name.startswith("OtelBatchSpan")]
+    # The collector is gone, and with it the request: nothing is tried again.
+    exporting.join(10)
+    assert not exporting.is_alive()
+    assert "retrying" not in caplog.text
