@@ -9,16 +9,15 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
-
-from service import __version__, logs
+from service import __version__
 from service.article.document import Format
 from service.article.files import DOCUMENT_SUFFIXES, open_docx, read_document
 from service.article.normalization import is_blank
 from service.errors import InvalidRequest, ServiceError, one_line
-from service.settings import ENVIRONMENT_PREFIX, Settings, load_settings, without_password
+from service.flags import PIPELINE_SETTINGS, add_settings, read_settings
+from service.settings import ENVIRONMENT_PREFIX, Settings, without_password
 from service.summarization.summarizer import SummaryOptions
 
 if TYPE_CHECKING:
@@ -33,11 +32,6 @@ EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 """128 + SIGINT and 128 + SIGPIPE, as a shell reports them."""
-
-_TRANSLATE_SETTINGS = (
-    "profile", "models_dir", "cards_dir", "engine", "device", "beam_size", "glossary",
-    "inter_threads", "intra_threads", "max_article_characters", "log_level",
-)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve the REST API. Every flag has a variable of the same name: "
         "--max-body-bytes is KORTOM_MAX_BODY_BYTES; flags win.",
     )
-    _add_settings(serve, Settings.model_fields)
+    add_settings(serve, Settings.model_fields)
     serve.add_argument(
         "--print-config", action="store_true", help="print the settings in force and exit"
     )
@@ -136,13 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     translate.add_argument(
         "--bullets", type=int, choices=range(11), default=3, metavar="N", help="0 to 10; default 3"
     )
-    _add_settings(translate, _TRANSLATE_SETTINGS)
+    add_settings(translate, PIPELINE_SETTINGS)
     translate.set_defaults(run=_translate)
 
     bulk_commands.add_parser(
         subparsers,
-        add_settings=lambda bulk: _add_settings(bulk, (*_TRANSLATE_SETTINGS, "max_body_bytes")),
-        load_settings=_settings,
         load_worker=_load_worker,
         run_archive=_run_archive,
     )
@@ -152,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Look at models, database, disk, threads, memory, limits, keys and webhook "
         "with the settings of a server, which may run. One line each; exit code 1 when one FAILs.",
     )
-    _add_settings(doctor, Settings.model_fields)
+    add_settings(doctor, Settings.model_fields)
     doctor.add_argument("--json", action="store_true", help="print the report as JSON")
     doctor.set_defaults(run=_doctor)
 
@@ -163,47 +155,15 @@ def _parser() -> argparse.ArgumentParser:
     benchmark_commands.add_parser(subparsers)
     evaluation_commands.add_parser(
         subparsers,
-        add_settings=lambda evaluate: _add_settings(evaluate, _TRANSLATE_SETTINGS),
         load_pipeline=_load_pipeline,
         load_summarizer=_load_summarizer,
     )
     return parser
 
 
-def _add_settings(parser: argparse.ArgumentParser, names: Any) -> None:
-    group = parser.add_argument_group("settings")
-    for name in names:
-        field = Settings.model_fields[name]
-        default = field.get_default(call_default_factory=True)
-        if isinstance(default, SecretStr):  # what is in the code is none
-            default = default.get_secret_value()
-        shown = "" if default is None else f" [{default}]"
-        group.add_argument(
-            f"--{name.replace('_', '-')}",
-            dest=f"setting_{name}",
-            metavar="VALUE",
-            default=argparse.SUPPRESS,
-            help=f"{field.description}{shown}".replace("%", "%%"),
-        )
-
-
-def _settings(options: argparse.Namespace, *, json_log: bool = False) -> Settings:
-    """The settings of a command that runs models, which never asks the network for anything."""
-    # Read by the Hugging Face libraries when they are imported.
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    flags = {
-        key.removeprefix("setting_"): value
-        for key, value in vars(options).items()
-        if key.startswith("setting_")
-    }
-    settings = load_settings(**flags)
-    logs.configure(settings.log_level, json_lines=json_log)
-    return settings
-
-
 def _serve(options: argparse.Namespace) -> int:
     # A server's log is read by machines unless somebody watches it.
-    settings = _settings(options, json_log=not (sys.stderr and sys.stderr.isatty()))
+    settings = read_settings(options, json_log=not (sys.stderr and sys.stderr.isatty()))
     if options.print_config:
         shown = settings.model_dump(mode="json")
         # The password alone is left out, so that one can see which database it is.
@@ -224,13 +184,13 @@ def _doctor(options: argparse.Namespace) -> int:
     # Imported here: SQLAlchemy costs the other commands a part of a second.
     from service import doctor
 
-    return doctor.run(_settings(options), as_json=options.json)
+    return doctor.run(read_settings(options), as_json=options.json)
 
 
 def _load_pipeline(options: argparse.Namespace) -> "ArticlePipeline":
     from service.loading import load_pipeline
 
-    return load_pipeline(_settings(options)).pipeline
+    return load_pipeline(read_settings(options)).pipeline
 
 
 def _run_archive(source: Path, output: Path, settings: Settings) -> int:
@@ -257,7 +217,7 @@ def _load_worker(settings: Settings) -> "Iterator[Worker]":
 def _load_summarizer(options: argparse.Namespace) -> "Summarizer":
     from service.loading import load_summarizer
 
-    return load_summarizer(_settings(options))
+    return load_summarizer(read_settings(options))
 
 
 def _translate(options: argparse.Namespace) -> int:
@@ -268,7 +228,7 @@ def _translate(options: argparse.Namespace) -> int:
     from service.markdown import side_by_side
     from service.serving.work import Work, working_on
 
-    settings = _settings(options)
+    settings = read_settings(options)
     if options.format != "auto" and Path(options.file).suffix.lower() in DOCUMENT_SUFFIXES:
         raise InvalidRequest(f"{options.file}: --format is for text, not for documents")
     document = _docx(options.file, options.output) if options.output else None

@@ -1,6 +1,7 @@
 """A profile's models, verified, loaded and warm, behind queues, and the pipeline over them."""
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -87,6 +88,8 @@ class Loader:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.batchers: list[Batcher[Any, Any]] = []
         self.engines: list[Engine] = []
+        # Read by the Hugging Face libraries when they are imported: nothing asks the network.
+        os.environ["HF_HUB_OFFLINE"] = "1"
         if settings.engine == "ray":
             raise StartupError("engine ray is for kortom serve and kortom bulk")
         self._engine: Literal["ctranslate2", "torch"] = settings.engine

@@ -48,8 +48,9 @@ def configure(level: str, *, json_lines: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JSONFormatter() if json_lines else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # At every start it tells what it assumes of the database.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # They tell at every start what they assume of the database, and every request to a hub.
+    for library in ("alembic", "httpx"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     logging.raiseExceptions = False
     sys.excepthook = lambda _type, error, _traceback: _log_uncaught(error)

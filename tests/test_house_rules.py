@@ -24,13 +24,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"errors"},
     "machine": set(),
     "logs": set(),
+    "flags": {"settings", "logs"},
     "tracing": set(),
     "article": BASE,
     "translation": BASE | TEXT,
     "summarization": BASE | TEXT | {"translation"},
     "pipeline": BASE | TEXT | {"translation", "summarization", "tracing"},
     "serving": BASE | TEXT | {"translation", "summarization", "tracing"},
-    "keys": BASE | {"storage"},
+    "keys": BASE | {"storage", "flags"},
     "api": BASE
     | TEXT
     | {"translation", "summarization", "pipeline", "serving", "logs", "tracing"}
@@ -48,15 +49,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": BASE
     | TEXT
     | {"models", "summarization", "evaluation", "pipeline", "serving", "api", "markdown", "app"}
-    | {"bulk", "cluster", "doctor", "loading", "keys", "logs", "mcp", "storage"},
+    | {"bulk", "cluster", "doctor", "flags", "loading", "keys", "mcp", "storage"},
     "doctor": BASE | {"models", "storage", "keys", "jobs", "translation"},
-    "bulk": BASE | TEXT | {"serving", "api", "logs"},
-    "storage": BASE,
+    "bulk": BASE | TEXT | {"serving", "api", "flags", "logs"},
+    "storage": BASE | {"flags"},
     "jobs": BASE | {"logs", "tracing", "storage", "serving"},
     "client": set(),
     "mcp": {"errors", "client"},
-    "models": BASE | TEXT,
-    "evaluation": BASE | TEXT | WORK | {"pipeline"},
+    "models": BASE | TEXT | {"flags"},
+    "evaluation": BASE | TEXT | WORK | {"pipeline", "flags"},
 }
 HEAVY = {"torch", "transformers", "ctranslate2", "ray"}
 

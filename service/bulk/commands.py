@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from service.flags import PIPELINE_SETTINGS, add_settings, read_settings
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ exit codes:
 def add_parser(
     subparsers: Any,
     *,
-    add_settings: Callable[[argparse.ArgumentParser], None],
-    load_settings: Callable[[argparse.Namespace], Settings],
     load_worker: Callable[[Settings], "AbstractContextManager[Worker]"],
     run_archive: Callable[[Path, Path, Settings], int],
 ) -> None:
@@ -35,9 +34,7 @@ def add_parser(
 
     Args:
         subparsers: of the ``kortom`` command.
-        add_settings: adds the flags of the settings.
-        load_settings: the settings that the flags ask for.
-        load_worker: the pipeline that they ask for.
+        load_worker: the pipeline that the settings ask for.
         run_archive: does the same in Ray, from a folder to a folder; gives the exit code.
     """
     parser = subparsers.add_parser(
@@ -66,10 +63,10 @@ def add_parser(
         action="store_true",
         help="go on behind the rows that are there; --engine ray always does",
     )
-    add_settings(parser)
+    add_settings(parser, (*PIPELINE_SETTINGS, "max_body_bytes"))
 
     def run(options: argparse.Namespace) -> int:
-        settings = load_settings(options)
+        settings = read_settings(options)
         if settings.engine == "ray":
             return run_archive(options.input, options.output, settings)
         from service.bulk.run import run

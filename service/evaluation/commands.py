@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from service.evaluation import fidelity, summary, translation
+from service.flags import PIPELINE_SETTINGS, add_settings
 from service.pipeline import ArticlePipeline
 from service.summarization.summarizer import Summarizer
 
@@ -12,7 +13,6 @@ from service.summarization.summarizer import Summarizer
 def add_parser(
     subparsers: Any,
     *,
-    add_settings: Callable[[argparse.ArgumentParser], None],
     load_pipeline: Callable[[argparse.Namespace], ArticlePipeline],
     load_summarizer: Callable[[argparse.Namespace], Summarizer],
 ) -> None:
@@ -20,8 +20,7 @@ def add_parser(
 
     Args:
         subparsers: of the ``kortom`` command.
-        add_settings: adds the settings' flags of a command that runs models.
-        load_pipeline: the pipeline that those flags ask for.
+        load_pipeline: the pipeline that the flags ask for.
         load_summarizer: the summarizer that they ask for.
     """
     parser = subparsers.add_parser("eval", help="measure quality")
@@ -34,7 +33,7 @@ def add_parser(
         "translates, or those of --hypotheses. Files hold one UTF-8 line per sentence.",
     )
     fidelity.add_arguments(kind)
-    add_settings(kind)
+    add_settings(kind, PIPELINE_SETTINGS)
     kind.set_defaults(run=lambda options: fidelity.run(options, lambda: load_pipeline(options)))
 
     kind = kinds.add_parser(
@@ -44,7 +43,7 @@ def add_parser(
         "or those of --hypotheses. Files hold one UTF-8 line per sentence.",
     )
     translation.add_arguments(kind)
-    add_settings(kind)
+    add_settings(kind, PIPELINE_SETTINGS)
     kind.set_defaults(run=lambda options: translation.run(options, lambda: load_pipeline(options)))
 
     kind = kinds.add_parser(
@@ -54,5 +53,5 @@ def add_parser(
         "reference, beside the first sentences (lead) and the extractive summarizer.",
     )
     summary.add_arguments(kind)
-    add_settings(kind)
+    add_settings(kind, PIPELINE_SETTINGS)
     kind.set_defaults(run=lambda options: summary.run(options, lambda: load_summarizer(options)))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from service.settings import load_settings
+from service.flags import add_settings, read_settings
 
 if TYPE_CHECKING:
     from service.keys.store import Key, KeyStore
@@ -25,12 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "keys", help="make, list and revoke keys", description="Keys of those who may ask."
     )
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--database-url",
-        metavar="URL",
-        help="where the keys are (KORTOM_DATABASE_URL; default: a file in the user's data "
-        "directory)",
-    )
+    add_settings(common, ("database_url",))
     commands = parser.add_subparsers(dest="keys_command", required=True, metavar="COMMAND")
 
     command = commands.add_parser(
@@ -67,8 +62,7 @@ def _store(arguments: argparse.Namespace) -> "Iterator[KeyStore]":
     from service.keys.store import KeyStore
     from service.storage.database import open_database
 
-    flags = {"database_url": arguments.database_url} if arguments.database_url else {}
-    database = open_database(load_settings(**flags).database_url.get_secret_value())
+    database = open_database(read_settings(arguments).database_url.get_secret_value())
     try:
         yield KeyStore(database)
     finally:

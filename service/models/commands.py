@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from service.errors import ModelCorrupt, ModelNotInstalled
+from service.flags import add_settings, read_settings
 from service.models.card import ModelCard, load_card, load_cards
 from service.models.profiles import PROFILES
 from service.models.store import WITHOUT_FILES, ModelStore
-from service.settings import Settings, load_settings
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,16 +18,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "models", help="list, fetch and check models", description="Models of Kortom."
     )
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--models-dir",
-        metavar="DIRECTORY",
-        help="where pulled models are (KORTOM_MODELS_DIR; default: the user's cache directory)",
-    )
-    common.add_argument(
-        "--cards-dir",
-        metavar="DIRECTORY",
-        help="model cards of your own, looked at first (KORTOM_CARDS_DIR)",
-    )
+    add_settings(common, ("models_dir", "cards_dir"))
     commands = parser.add_subparsers(dest="models_command", required=True, metavar="COMMAND")
 
     command = commands.add_parser(
@@ -68,17 +59,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.set_defaults(run=_path)
 
 
-def _store(arguments: argparse.Namespace) -> ModelStore:
-    return ModelStore(_settings(arguments).models_dir)
-
-
-def _settings(arguments: argparse.Namespace) -> Settings:
-    given = {"models_dir": arguments.models_dir, "cards_dir": arguments.cards_dir}
-    return load_settings(**{name: value for name, value in given.items() if value})
-
-
 def _list(arguments: argparse.Namespace) -> int:
-    store = _store(arguments)
+    settings = read_settings(arguments)
+    store = ModelStore(settings.models_dir)
     installed = set(store.installed())
     header = ("NAME", "TASK", "LICENCE", "PROFILES", "INSTALLED")
     rows: list[tuple[str, ...]] = [
@@ -89,7 +72,7 @@ def _list(arguments: argparse.Namespace) -> int:
             _profiles(card.name),
             _state(store, card, card.name in installed),
         )
-        for card in load_cards(_settings(arguments).cards_dir).values()
+        for card in load_cards(settings.cards_dir).values()
     ]
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     for row in (header, *rows):
@@ -100,8 +83,9 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    card = load_card(arguments.name, _settings(arguments).cards_dir)
-    store = _store(arguments)
+    settings = read_settings(arguments)
+    card = load_card(arguments.name, settings.cards_dir)
+    store = ModelStore(settings.models_dir)
     facts = {
         "name": card.name,
         "task": card.task,
@@ -126,9 +110,10 @@ def _show(arguments: argparse.Namespace) -> int:
 def _pull(arguments: argparse.Namespace) -> int:
     from service.models.pull import pull
 
-    store = _store(arguments)
+    settings = read_settings(arguments)
+    store = ModelStore(settings.models_dir)
     pull(
-        load_card(arguments.name, _settings(arguments).cards_dir),
+        load_card(arguments.name, settings.cards_dir),
         store,
         arguments.revision,
         arguments.source,
@@ -139,9 +124,10 @@ def _pull(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    store = _store(arguments)
+    settings = read_settings(arguments)
+    store = ModelStore(settings.models_dir)
     if arguments.name:
-        load_card(arguments.name, _settings(arguments).cards_dir)
+        load_card(arguments.name, settings.cards_dir)
     for name in [arguments.name] if arguments.name else store.installed():
         store.verify(name)
         print(f"{name}: ok")
@@ -149,7 +135,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _path(arguments: argparse.Namespace) -> int:
-    print(_store(arguments).path(arguments.name))
+    print(ModelStore(read_settings(arguments).models_dir).path(arguments.name))
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.errors import DatabaseError, one_line
-from service.settings import load_settings
+from service.flags import add_settings, read_settings
 
 if TYPE_CHECKING:
     from service.storage.database import Database
@@ -24,12 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="The database of jobs and keys. Servers migrate it themselves when they start.",
     )
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--database-url",
-        metavar="URL",
-        help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME (KORTOM_DATABASE_URL; "
-        "default: a file in the user's data directory)",
-    )
+    add_settings(common, ("database_url",))
     commands = parser.add_subparsers(dest="database_command", required=True, metavar="COMMAND")
 
     command = commands.add_parser(
@@ -70,8 +65,7 @@ def _database(arguments: argparse.Namespace, *, there: bool = True) -> "Iterator
     # Imported here: SQLAlchemy and Alembic cost the other commands a part of a second.
     from service.storage.database import connect, opening
 
-    given = {"database_url": arguments.database_url} if arguments.database_url else {}
-    database = connect(load_settings(**given).database_url.get_secret_value())
+    database = connect(read_settings(arguments).database_url.get_secret_value())
     if there and database.is_sqlite and not Path(database.name).exists():
         raise DatabaseError(f"database {database.name}: there is no such file")
     with closing(database), opening(database):
