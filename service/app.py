@@ -13,8 +13,8 @@ from service.api.articles import Articles
 from service.api.database_calls import DatabaseCalls
 from service.api.dialects import deepl, libretranslate
 from service.api.protocol import ProblemProtocol
+from service.api.request_workers import RequestWorkers
 from service.api.routes import create_router
-from service.api.running import RequestWorkers
 from service.errors import DatabaseError, ServiceError, StartupError
 from service.jobs.runner import JobRunner
 from service.jobs.store import JobStore

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from service.api import schemas, stream
 from service.api.body import parse_json
 from service.api.fields import MULTIPART, read_fields
-from service.api.running import RequestWorkers
+from service.api.request_workers import RequestWorkers
 from service.api.schemas import problem_responses
 from service.article.files import read_document
 from service.errors import InvalidRequest, StartupError, UnsupportedMediaType

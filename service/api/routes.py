@@ -16,7 +16,7 @@ from service.api.account import Made
 from service.api.articles import Articles, content, summary_options
 from service.api.body import JSONRoute
 from service.api.problems import RETRY_SECONDS
-from service.api.running import RequestWorkers
+from service.api.request_workers import RequestWorkers
 from service.api.schemas import problem_responses
 from service.article.document import Format
 from service.article.warnings import ArticleWarning

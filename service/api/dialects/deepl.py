@@ -21,7 +21,7 @@ from service.api.dialects.deepl_fields import (
 from service.api.dialects.patience import patient_json
 from service.api.dialects.texts import TranslatedText, translate_texts
 from service.api.fields import read_fields
-from service.api.running import RequestWorkers
+from service.api.request_workers import RequestWorkers
 from service.article.warnings import ArticleWarning, WarningCode
 from service.errors import NotFound, RequestError
 from service.pipeline import SOURCE_LANGUAGE, TARGET_LANGUAGE, ArticlePipeline

@@ -35,7 +35,7 @@ from service.api.dialects.documents import (
 )
 from service.api.fields import read_fields
 from service.api.problems import log_failure
-from service.api.running import RequestWorkers
+from service.api.request_workers import RequestWorkers
 from service.errors import InvalidRequest, NotFound, Overloaded, RequestError, ServiceError
 from service.pipeline import SOURCE_LANGUAGE, ArticlePipeline
 from service.serving.work import Work

@@ -26,7 +26,7 @@ from service.api.dialects.patience import patient_json
 from service.api.dialects.texts import TranslatedText, translate_texts
 from service.api.fields import Fields, read_fields
 from service.api.problems import RETRY_SECONDS
-from service.api.running import RequestWorkers
+from service.api.request_workers import RequestWorkers
 from service.api.schemas import MAX_BULLETS
 from service.article.document import Format
 from service.article.formats import parse

@@ -18,7 +18,7 @@ from starlette.types import Message
 
 from service.api.access import Access
 from service.api.dialects import deepl_documents
-from service.api.running import RequestWorkers
+from service.api.request_workers import RequestWorkers
 from service.app import create_app
 from service.errors import InferenceError
 from service.loading import load_pipeline
