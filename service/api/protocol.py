@@ -158,7 +158,14 @@ class ProblemProtocol(H11Protocol):
             self._bound_reading()
 
     def _refuse(self, error: ServiceError) -> None:
-        """Answer what never became a request, and close the connection."""
+        """Answer what can't be read, and close the connection; an answer that has begun ends it."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()
+            return
+        if self.conn.our_state is h11.SEND_RESPONSE:
+            # It was in a body: its request is told that nobody waits, and answers no more.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         request_id = uuid.uuid4().hex
         error.headers |= {
             "X-Request-ID": request_id,

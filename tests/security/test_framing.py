@@ -4,11 +4,14 @@ Raw bytes, each followed by a request for ``/version`` on the same connection. W
 the first are clear, both are answered; else the first is refused and the connection closed.
 """
 
+import logging
 import re
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+from faulty import WAIT_SECONDS
 
 if TYPE_CHECKING:
     from loopback import Client
@@ -159,3 +162,32 @@ def test_a_request_without_an_end_is_no_request(server: "Client") -> None:
         connection.sendall(POST + b"Content-Length: 9999\r\n\r\n" + BODY + SECOND)
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(65_536) == b""
+
+
+@pytest.mark.parametrize("path", ["/v1/translate", "/no-such-path"])
+def test_a_chunk_that_is_none_ends_its_request_and_is_no_failure_of_the_server(
+    server: "Client", caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    """It comes with the head, so that nothing has looked at the request when it is refused."""
+    caplog.set_level(logging.INFO)
+    name = f"broken-{path.rpartition('/')[2]}"
+    head = {"X-Request-ID": name, "Transfer-Encoding": "chunked"}
+    request = server.request("POST", path, headers=head) + b"x\r\n"
+    assert statuses(server.send_and_drain(request)) == [b"400"]
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not any(f"id={name}" in line for line in caplog.messages):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_a_chunk_that_is_none_after_the_answer_closes_the_connection(
+    server: "Client", caplog: pytest.LogCaptureFixture
+) -> None:
+    head = server.request("POST", "/no-such-path", headers={"Transfer-Encoding": "chunked"})
+    with server.connect() as connection:
+        connection.sendall(head)
+        assert server.receive(connection).status == 404
+        connection.sendall(b"x\r\n")
+        assert connection.recv(65_536) == b""
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
