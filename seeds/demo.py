@@ -4,20 +4,23 @@ python seeds/demo.py [FILE]
 """
 
 import json
+import os
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
 SEEDS = Path(__file__).parent
+KORTOM = os.path.relpath(Path(sys.executable).with_name("kortom"))
 
 
 def main() -> int:
     """Run the demo; returns the exit code."""
     article = Path(sys.argv[1]) if len(sys.argv) > 1 else SEEDS / "sample-article.nl.txt"
     body = json.dumps({"text": article.read_text(encoding="utf-8")}).encode()
-    command = [sys.executable, "-m", "service.cli", "serve", "--profile", "demo", "--port", "0"]
-    print("$ kortom serve --profile demo", flush=True)
+    arguments = ["serve", "--profile", "demo", "--port", "0", "--log-level", "warning"]
+    command = [sys.executable, "-m", "service.cli", *arguments]
+    print(f"$ {KORTOM} {' '.join(arguments)}", flush=True)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             announcement = server.stdout.readline() if server.stdout else ""
@@ -52,7 +55,7 @@ def show(answer: dict) -> None:
     if "demo_model" in warnings:
         print(
             "The demo model knows only the articles in seeds/. For real articles:\n"
-            "  kortom models pull opus-mt-nl-en && kortom serve --profile light"
+            f"  {KORTOM} models pull opus-mt-nl-en && {KORTOM} serve --profile light"
         )
 
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from programs import DEPLOY, ROOT, find_program, output_of
 
+from service.api.jobs import MAX_UPLOADS
 from service.settings import ENVIRONMENT_PREFIX, SECRETS_DIRECTORY, Settings
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -82,6 +83,24 @@ def test_balancers_of_kubernetes_notice_a_drain_before_the_port_closes() -> None
     delay = re.search(r"^KORTOM_DRAIN_DELAY_SECONDS=(\d+)$", settings, re.MULTILINE)
     assert delay is not None
     assert int(delay[1]) >= probe["periodSeconds"] * probe["failureThreshold"]
+
+
+def test_there_is_room_for_the_bodies_of_jobs() -> None:
+    most = MAX_UPLOADS * Settings.model_fields["max_job_bytes"].default
+    (volume,) = (v["emptyDir"] for v in DEPLOYMENT["volumes"] if v["name"] == "tmp")
+    assert int(volume["sizeLimit"].removesuffix("Gi")) * 2**30 > most
+    (tmpfs,) = read_yaml("compose", "compose.yaml")["services"]["kortom"]["tmpfs"]
+    size = re.search(r"^/tmp:size=(\d+)m\b", tmpfs)
+    assert size is not None
+    assert int(size[1]) * 2**20 > most
+
+
+def test_a_rollout_is_given_up_later_than_a_pod_that_starts() -> None:
+    (container,) = DEPLOYMENT["containers"]
+    probe = container["startupProbe"]
+    start_seconds = probe["periodSeconds"] * probe["failureThreshold"]
+    deadline = read_yaml("kustomize", "base", "deployment.yaml")["spec"]["progressDeadlineSeconds"]
+    assert deadline >= 2 * start_seconds  # the models are pulled before
 
 
 def test_probes_and_health_checks_ask_paths_that_there_are() -> None:

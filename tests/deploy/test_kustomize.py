@@ -128,6 +128,18 @@ def test_the_models_of_the_profile_are_pulled(
     assert set(pulled) == {profile.translation, profile.summarization} - WITHOUT_FILES
 
 
+def test_both_autoscalers_behave_alike(build: Callable[[str], Manifests]) -> None:
+    plain = build("postgresql")["HorizontalPodAutoscaler/kortom"]["spec"]
+    keda = build("keda")["ScaledObject/kortom"]["spec"]
+    behavior = keda["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    assert behavior == plain["behavior"]
+    assert keda["minReplicaCount"] == plain["minReplicas"]
+    assert keda["maxReplicaCount"] == plain["maxReplicas"]
+    assert keda["triggers"][0]["metadata"]["threshold"] == (
+        plain["metrics"][0]["pods"]["target"]["averageValue"]
+    )
+
+
 def test_autoscalers_ask_for_a_metric_that_there_is(build: Callable[[str], Manifests]) -> None:
     gauge = Metrics().queue_tokens.describe()[0].name
     adapter = yaml.safe_load((DEPLOY / "kustomize" / "prometheus-adapter-values.yaml").read_text())
