@@ -12,16 +12,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-import ipaddress
 import json
 import logging
 import random
 import re
-import socket
 import threading
 import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +29,7 @@ import sqlalchemy as sa
 
 from service import __version__
 from service.errors import InvalidSettings, ServiceError
+from service.jobs.permitted_network import PermittedNetwork, is_public
 from service.logs import Event, describe
 from service.serving.metrics import Metrics
 from service.settings import Settings
@@ -40,8 +38,6 @@ from service.storage.tables import job, webhook_delivery
 
 ATTEMPT_SECONDS = 15.0
 """Longest time of one attempt, from the name's lookup to the answer's status."""
-CONNECT_SECONDS = 5.0
-"""Longest wait for one address of the host, so that another one gets its chance."""
 RETRY_SECONDS = (30.0, 90.0, 270.0, 810.0, 2430.0, 7290.0, 21870.0, 65610.0, 86400.0, 86400.0)
 """From one attempt to the next: three times as long, at most a day; three days in all.
 
@@ -58,8 +54,6 @@ MIN_SECRET_BYTES = 24
 MAX_SECRET_BYTES = 64
 """Standard Webhooks, "Signature scheme"."""
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-"""IPv4 addresses as IPv6-only networks reach them, RFC 6052."""
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _random = random.SystemRandom()
 
@@ -155,22 +149,6 @@ def _secret(text: str) -> bytes:
     return secret
 
 
-def is_public(address: str) -> bool:
-    """Whether anybody on the internet could reach this IP address.
-
-    The IPv4 address inside an IPv6 one (mapped, NAT64, 6to4) is what counts. Networks of one's
-    own, loopback, link-local (with the metadata services of clouds), carriers' shared addresses,
-    multicast and what is reserved are not public.
-    """
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _NAT64:
-            ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        else:
-            ip = ip.ipv4_mapped or ip.sixtofour or ip
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
-
-
 def sign(secrets: Iterable[bytes], message_id: str, timestamp: int, body: bytes) -> str:
     """The ``webhook-signature`` header: one signature per secret, with a space between.
 
@@ -251,7 +229,7 @@ class Webhooks:
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 status = await self._send(delivery)
         except Exception as error:  # whatever stands between here and there is a failed attempt
-            reason = type(error).__name__.lstrip("_")
+            reason = type(error).__name__
         outcome = _outcome(status, delivery.attempts)
         self._deliveries.labels(outcome).inc()
         logger.log(
@@ -335,9 +313,10 @@ class Webhooks:
             "webhook-timestamp": str(now),
             "webhook-signature": sign(self._receiver.secrets, delivery.job_id, now, body),
         }
+        network = PermittedNetwork(self._receiver.permits)
         # No proxy: httpcore does not look at the environment.
         async with (
-            httpcore2.AsyncConnectionPool(network_backend=_Network(self._receiver)) as pool,
+            httpcore2.AsyncConnectionPool(network_backend=network) as pool,
             pool.stream("POST", target, headers=headers, content=body) as response,
         ):
             return response.status
@@ -350,67 +329,3 @@ def _outcome(status: int | None, attempts: int) -> str:
     if status == 410:
         return "gone"
     return "dropped" if attempts > len(RETRY_SECONDS) else "failed"
-
-
-class _AddressNotAllowed(Exception):
-    """The host has an address that it may not have."""
-
-
-class _Network(httpcore2.AsyncNetworkBackend):
-    """Connects to the very addresses that were looked at (OWASP's SSRF cheat sheet).
-
-    A name that is looked up a second time may have another address by then (DNS rebinding).
-    Certificate, SNI and ``Host`` stay those of the name.
-    """
-
-    def __init__(self, receiver: Receiver) -> None:
-        self._receiver = receiver
-        self._network = httpcore2.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ARG002 - of the interface; all attempts have the same
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        """A connection to the first address that takes one.
-
-        Raises:
-            _AddressNotAllowed: one of the host's addresses is not permitted.
-            OSError: the host has no address.
-            httpcore2.ConnectError, httpcore2.ConnectTimeout: none takes one.
-        """
-        addresses = await _look_up(host, port)
-        if not all(map(self._receiver.permits, addresses)):
-            raise _AddressNotAllowed
-        failure: Exception = httpcore2.ConnectError()
-        for address in addresses:
-            try:
-                return await self._network.connect_tcp(
-                    address, port, CONNECT_SECONDS, local_address, socket_options
-                )
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-
-async def _look_up(host: str, port: int) -> Sequence[str]:
-    """All addresses of a host, the best first.
-
-    A lookup can't be interrupted: it has a thread of its own, which ends with the resolver's
-    timeout, and nobody waits for it longer than for the attempt.
-    """
-    found: Future[list[str]] = Future()
-    found.set_running_or_notify_cancel()
-
-    def look_up() -> None:
-        try:
-            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found.set_result([str(address[0]) for *_, address in answers])
-        except (OSError, UnicodeError) as error:
-            found.set_exception(error)
-
-    threading.Thread(target=look_up, name="webhook-lookup", daemon=True).start()
-    return await asyncio.wrap_future(found)

@@ -16,7 +16,8 @@ from webhook_receiver import WebhookReceiver, webhook_receiver
 from webhook_sending import SECRET, Sender, ended_job, make_due, webhook_settings
 
 from service.errors import InvalidSettings
-from service.jobs.webhooks import is_public, load_receiver
+from service.jobs.permitted_network import is_public
+from service.jobs.webhooks import load_receiver
 from service.storage.database import Database, open_database
 
 PUBLIC_ADDRESS = "93.184.215.14"
@@ -45,6 +46,7 @@ def listener() -> Iterator[WebhookReceiver]:
         "::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1",
         "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1",
         "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::7f00:1", "2002:7f00:1::", "fe80::1%2",
+        "192.0.0.192", "::ffff:192.0.0.192", "2002:c000:c0::", "3fff::1", "fec0::1",
     ],
 )  # fmt: skip
 def test_an_address_that_is_not_public(address: str) -> None:
