@@ -9,6 +9,7 @@ from typing import Any
 
 import filelock
 import sqlalchemy as sa
+from platformdirs import user_data_path
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from service.errors import DatabaseError, ServiceError, StorageFull, StorageUnavailable, one_line
@@ -111,7 +112,9 @@ def open_database(url: str) -> Database:
 
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``. An SQLite file, and
-            its directory, is made when there is none, readable by its owner alone.
+            its directory, is made when there is none, readable by its owner alone. What is above
+            that directory is only made for the user's data directory: elsewhere, a path that is
+            not there is a mistake, as a relative one for want of a slash.
 
     Raises:
         DatabaseError: the database can't be opened or used; one line, without the password.
@@ -193,7 +196,8 @@ def _alone(database: Database) -> Iterator[None]:
     path = Path(database.name)
     with ExitStack() as held:
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            is_default = path.parent == user_data_path("kortom")
+            path.parent.mkdir(mode=0o700, parents=is_default, exist_ok=True)
             lock = filelock.FileLock(f"{path}.lock", timeout=MIGRATION_SECONDS, mode=0o600)
             held.enter_context(lock)
             # Closing a file that SQLite has open in this process would drop SQLite's locks.
@@ -236,7 +240,8 @@ def _connect_sqlite(url: sa.URL) -> Database:
 
 
 def _connect_postgresql(url: sa.URL) -> Database:
-    limits: dict[str, Any] = {
+    options: dict[str, Any] = {
+        "client_encoding": "utf8",
         "connect_timeout": int(BUSY_SECONDS),
         # A server that is gone without a word is found out by both together.
         "tcp_user_timeout": 1000 * STATEMENT_SECONDS,
@@ -251,10 +256,17 @@ def _connect_postgresql(url: sa.URL) -> Database:
             hide_parameters=True,
             pool_pre_ping=True,
             pool_timeout=BUSY_SECONDS,
-            connect_args={name: value for name, value in limits.items() if name not in url.query},
+            connect_args={name: value for name, value in options.items() if name not in url.query},
         )
     except ImportError:
         raise DatabaseError("PostgreSQL needs more: pip install 'kortom[postgresql]'") from None
+
+    @sa.event.listens_for(engine, "connect")
+    def check(connection: Any, _: Any) -> None:
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":  # it would refuse some articles, each time they are tried
+            raise _unavailable(f"its encoding is {encoding}; make one with the encoding UTF8")
+
     return Database(engine, f"{url.host or 'localhost'}/{url.database or ''}")
 
 

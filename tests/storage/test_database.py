@@ -13,11 +13,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import filelock
+import psycopg
 import pytest
 import sqlalchemy as sa
 from postgresql import PostgreSQL
 
 from service.errors import DatabaseError, ServiceError, StorageFull, StorageUnavailable
+from service.settings import Settings
 from service.storage import database as module
 from service.storage.checks import check_database
 from service.storage.database import Database, connect, open_database
@@ -130,6 +132,34 @@ def assert_unavailable(error: ServiceError, says: str) -> None:
     assert error.detail == says
     assert error.status == 503
     assert int(error.headers["Retry-After"]) > 0
+
+
+def test_a_directory_is_made_for_the_file_but_none_above_that(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError, match="No such file or directory"):
+        open_database(f"sqlite:///{tmp_path / 'mistyped' / 'kortom' / 'kortom.db'}")
+    assert list(tmp_path.iterdir()) == []
+    open_database(f"sqlite:///{tmp_path / 'kortom' / 'kortom.db'}").close()
+    assert (tmp_path / "kortom" / "kortom.db").is_file()
+
+
+def test_the_directory_of_the_default_is_made_for_a_new_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "new" / "user"))
+    open_database(Settings().database_url.get_secret_value()).close()
+    assert (tmp_path / "new" / "user" / "kortom" / "kortom.db").is_file()
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_postgresql_that_can_not_keep_every_text_is_refused(
+    postgresql: PostgreSQL, encoding: str
+) -> None:
+    name = f"encoded_{encoding.lower()}"
+    with psycopg.connect(f"{postgresql.url}/postgres", autocommit=True) as connection:
+        made = f"CREATE DATABASE {name} TEMPLATE template0 LOCALE 'C' ENCODING '{encoding}'"
+        connection.execute(made)
+    with pytest.raises(DatabaseError, match=f"its encoding is {encoding}"):
+        open_database(f"{postgresql.url}/{name}")
 
 
 def test_servers_open_an_sqlite_file_one_after_the_other(
