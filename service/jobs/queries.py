@@ -1,17 +1,14 @@
 """The statements of the store that are long, or that more than one of its methods needs."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
 
-from service.errors import InvalidRequest, NotFound
-from service.jobs.records import Claim, Counts, Job, JobState, NewArticle
+from service.errors import NotFound
+from service.jobs.records import Claim, Counts, Job, JobState
 from service.storage.tables import SUSPECT, job, job_article, lease
 
-_INSERTED_ROWS = 500
-"""Articles in one statement: as many as are in memory twice."""
 JOB_COLUMNS = [
     job.c.id,
     job.c.state,
@@ -27,9 +24,6 @@ QUEUED, RUNNING, DONE, FAILED, CANCELLED = (str(state) for state in JobState)
 """States of articles have the names of those of jobs."""
 UNENDED = job.c.ended_at.is_(None)
 """Jobs that wait or run: the condition of their index."""
-UNENDED_ARTICLES = sa.select(
-    sa.func.coalesce(sa.func.sum(job.c.articles - job.c.done - job.c.failed), 0)
-).where(UNENDED)
 
 
 def owned(owner: str, job_id: str) -> sa.ColumnElement[bool]:
@@ -56,44 +50,6 @@ def find_job(
     if row is None:
         raise NotFound("there is no such job")
     return as_job(row)
-
-
-def earlier_job(
-    connection: sa.Connection, owner: str, idempotency_key: str | None, fingerprint: str
-) -> Job | None:
-    """The job that has the idempotency key already; ``None`` without one.
-
-    Raises:
-        InvalidRequest: ``idempotency_key_reused``: its body had another fingerprint.
-    """
-    which = sa.and_(job.c.owner == owner, job.c.idempotency_key == idempotency_key)
-    query = sa.select(*JOB_COLUMNS, job.c.fingerprint).where(which)
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        return None
-    if row.fingerprint != fingerprint:
-        raise InvalidRequest(
-            "this Idempotency-Key came before, with another body", code="idempotency_key_reused"
-        )
-    return as_job(row)
-
-
-def chunks(job_id: str, articles: Iterable[NewArticle]) -> Iterator[Sequence[dict[str, Any]]]:
-    """Rows of articles, some at a time."""
-    numbered = enumerate(articles)
-    while chunk := list(islice(numbered, _INSERTED_ROWS)):
-        yield [
-            {
-                "job_id": job_id,
-                "position": position,
-                "article_id": article.id,
-                "state": QUEUED if article.error is None else FAILED,
-                "attempts": 0,
-                "request": article.request,
-                "error": article.error,
-            }
-            for position, article in chunk
-        ]
 
 
 def articles_in(state: str) -> sa.Select[Any]:
@@ -168,6 +124,15 @@ def claim_article(
         )
     )
     return Claim(lease_id, job_id, row.position, row.article_id, row.request, row.attempts)
+
+
+def delete_articles(connection: sa.Connection, job_id: str, most: int) -> int:
+    """Delete some articles of a job; how many these were."""
+    of_job = job_article.c.job_id == job_id
+    first = sa.select(job_article.c.position).where(of_job).order_by(job_article.c.position)
+    return connection.execute(
+        sa.delete(job_article).where(of_job, job_article.c.position.in_(first.limit(most)))
+    ).rowcount
 
 
 def count(connection: sa.Connection, now: float) -> Counts:

@@ -16,11 +16,9 @@ import uuid
 from collections.abc import Callable, Collection, Iterable
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
 
-from service.errors import InvalidRequest, Overloaded, StorageUnavailable
-from service.jobs import queries
+from service.errors import StorageUnavailable
+from service.jobs import intake, queries
 from service.jobs.records import (
     CANCELLED_ERROR,
     SET_ASIDE_ERROR,
@@ -32,9 +30,10 @@ from service.jobs.records import (
     Row,
 )
 from service.storage.database import Database
-from service.storage.tables import SUSPECT, job, job_article, lease, webhook_delivery
+from service.storage.tables import NOBODY, SUSPECT, job, job_article, lease, webhook_delivery
 
-RETRY_AFTER_SECONDS = 60
+EXPIRED_ROWS = 100
+"""Articles that are deleted at once: others write in between, also where these are large."""
 _STREAMED = {"stream_results": True, "max_row_buffer": 5}
 
 
@@ -94,56 +93,24 @@ class JobStore:
             InvalidRequest: ``idempotency_key_reused`` for another body, ``duplicate_id`` for an id
                 that two articles have.
         """
-        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
-        job_id = str(uuid.uuid4())
         with self._database.transaction() as connection:
-            unended = connection.scalar(queries.UNENDED_ARTICLES) or 0
-            # A new job is served as if it had been there from the start, but doesn't catch up.
-            turn = connection.scalar(sa.select(sa.func.min(job.c.turn)).where(queries.UNENDED)) or 0
-            inserted = connection.execute(
-                insert(job)
-                .values(
-                    id=job_id,
-                    owner=owner,
-                    idempotency_key=idempotency_key,
-                    fingerprint=fingerprint,
-                    state=queries.QUEUED,
-                    articles=0,
-                    done=0,
-                    failed=0,
-                    turn=turn,
-                    created_at=self._clock(),
-                )
-                .on_conflict_do_nothing(index_elements=["owner", "idempotency_key"]),
-                execution_options={"preserve_rowcount": True},
+            job_id = intake.insert_job(
+                connection,
+                owner=owner,
+                idempotency_key=idempotency_key,
+                fingerprint=fingerprint,
+                now=self._clock(),
             )
-            if not inserted.rowcount:
-                earlier = queries.earlier_job(connection, owner, idempotency_key, fingerprint)
+            if job_id is None:
+                earlier = intake.earlier_job(connection, owner, idempotency_key, fingerprint)
                 if earlier is None:  # it expired in this moment
                     raise StorageUnavailable(
                         "the job changed meanwhile", headers={"Retry-After": "1"}
                     )
                 return earlier, False
-            count = refused = 0
-            for rows in queries.chunks(job_id, articles):
-                count += len(rows)
-                refused += sum(row["state"] == queries.FAILED for row in rows)
-                if unended + count - refused > self._max_queued_articles:
-                    raise Overloaded(
-                        "the articles that wait and these are more than the server takes",
-                        code="backlog_full",
-                        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-                    )
-                try:
-                    connection.execute(sa.insert(job_article), rows)
-                except IntegrityError:
-                    raise InvalidRequest(
-                        "two articles of the job have the same id", code="duplicate_id"
-                    ) from None
-            connection.execute(
-                sa.update(job).where(job.c.id == job_id).values(articles=count, failed=refused)
-            )
-            if refused == count:
+            if not intake.insert_articles(
+                connection, job_id, articles, max_queued_articles=self._max_queued_articles
+            ):
                 self._end(connection, job_id, JobState.FAILED)
             return queries.find_job(connection, job.c.id == job_id), True
 
@@ -154,7 +121,7 @@ class JobStore:
             InvalidRequest: ``idempotency_key_reused``: its body had another fingerprint.
         """
         with self._database.reading() as connection:
-            return queries.earlier_job(connection, owner, idempotency_key, fingerprint)
+            return intake.earlier_job(connection, owner, idempotency_key, fingerprint)
 
     def job(self, owner: str, job_id: str) -> Job:
         """A job of that owner.
@@ -386,18 +353,29 @@ class JobStore:
             return set(job_ids) - set(connection.scalars(query))
 
     def expire(self) -> bool:
-        """Forget an ended job whose time has come; whether there was one."""
-        query = (
+        """Forget an ended job whose time has come; whether there was one.
+
+        The first call hides it from everybody. Its articles are deleted by this and later calls.
+        """
+        due = (
             sa.select(job.c.id)
             .where(job.c.expires_at <= self._clock())
             .limit(1)
             .with_for_update(skip_locked=True)
         )
         with self._database.transaction() as connection:
-            job_id = connection.scalar(query)
+            job_id = connection.scalar(due)
             if job_id is None:
                 return False
-            connection.execute(sa.delete(job).where(job.c.id == job_id))
+            this_job = job.c.id == job_id
+            connection.execute(
+                sa.update(job)
+                .where(this_job)
+                # At 0, no clock that is set back brings half a job to light again.
+                .values(owner=NOBODY, idempotency_key=None, expires_at=0)
+            )
+            if queries.delete_articles(connection, job_id, EXPIRED_ROWS) < EXPIRED_ROWS:
+                connection.execute(sa.delete(job).where(this_job))
             return True
 
     def counts(self) -> Counts:

@@ -38,6 +38,9 @@ job = sa.Table(
 )
 """A job; ``owner`` is the id of a key, or empty without keys."""
 
+NOBODY = "nobody"
+"""The owner of a job whose rows are being deleted, some at a time; no key has this id."""
+
 sa.Index("ix_job_owner", job.c.owner, job.c.created_at)
 sa.Index("ix_job_expires_at", job.c.expires_at)
 sa.Index(

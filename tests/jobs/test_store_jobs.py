@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from service.api.problems import problem
 from service.errors import InvalidRequest, NotFound, Overloaded, ServiceError
@@ -13,6 +14,7 @@ from service.jobs.records import Job, JobState, NewArticle
 from service.jobs.store import JobStore
 from service.storage.checks import check_database
 from service.storage.database import Database
+from service.storage.tables import job_article
 
 HOUR = 3600.0
 REFUSED = '{"code": "text_empty"}'
@@ -274,6 +276,30 @@ def test_an_ended_job_is_forgotten_after_its_time(
     assert left == 1
     assert deliveries(database) == []
     assert store.submit("", articles("a"), fingerprint="g", idempotency_key="k")[1]
+
+
+def test_a_large_job_is_forgotten_at_once_and_deleted_in_steps(
+    store: JobStore, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.jobs.store.EXPIRED_ROWS", 2)
+    job = submit(store, *"abcde", key="k")
+    store.cancel("", job.id)
+    clock.now += HOUR
+    assert store.expire()
+    left = sa.select(sa.func.count()).select_from(job_article)
+    with database.reading() as connection:
+        assert connection.scalar(left) == 3
+    assert set(check_database(database).values()) == {None}
+    clock.now -= HOUR  # what is gone in part does not come back
+    for ask in (store.job, store.cancel, store.results):
+        with pytest.raises(NotFound):
+            ask("", job.id)
+    assert store.jobs("", 10) == []
+    assert store.submit("", articles("f"), fingerprint="g", idempotency_key="k")[1]
+    assert [store.expire() for _ in range(3)] == [True, True, False]
+    with database.reading() as connection:
+        assert connection.scalar(left) == 1
+    assert deliveries(database) == []
 
 
 def test_the_counts_are_those_of_the_jobs(store: JobStore, clock: Clock) -> None:
