@@ -1,16 +1,15 @@
-"""Many callers, one queue in front of one model: fair, bounded batches."""
+"""Engine threads that serve many callers from one queue in front of one model."""
 
 import logging
 import math
 import threading
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic
 
 from service import tracing
 from service.errors import InferenceError
+from service.serving.fair_queue import Caller, FairQueue, Item, Result, Source, Task
 from service.serving.metrics import Metrics
 from service.serving.work import current_work
 
@@ -22,59 +21,12 @@ ago to come back with their next sentences, instead of starting a batch with the
 RECENT_SHARE = 0.8
 """What remains, from batch to batch, of the number of callers that the queue remembers."""
 
-Source = TypeVar("Source", bound=Hashable)
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Item(Generic[Source]):
-    """Something for the engine.
-
-    Attributes:
-        source: what the engine gets.
-        lane: items of one lane may share a batch; the engine gets the lane, too.
-        tokens: what the item takes of a batch.
-    """
-
-    source: Source
-    lane: Hashable
-    tokens: int
-
-
-@dataclass(slots=True, eq=False)
-class _Task(Generic[Source, Result]):
-    """An item in the queue or in an engine: one, however many callers want it."""
-
-    item: Item[Source]
-    callers: "set[_Caller[Source, Result]]" = field(default_factory=set)
-    started: float | None = None
-    outcome: "Result | InferenceError | None" = None
-
-
-@dataclass(slots=True, eq=False)
-class _Caller(Generic[Source, Result]):
-    """One call of :meth:`Batcher.run`.
-
-    Attributes:
-        queued: what it has in the queue, by lane, the oldest lane first.
-        missing: items that it still waits for.
-        event: nothing is missing any more, or there is another reason to look up.
-    """
-
-    queued: "OrderedDict[Hashable, deque[_Task[Source, Result]]]" = field(
-        default_factory=OrderedDict
-    )
-    missing: int = 0
-    event: threading.Event = field(default_factory=threading.Event)
-
 
 class Batcher(Generic[Source, Result]):
-    """Engine threads that take batches from one queue.
+    """Engine threads that take batches from one :class:`FairQueue`.
 
-    A batch holds items of one lane, taken one by one from each caller in turn, so that a long
-    article does not hold up a headline. Equal items that are in the queue or in an engine are
-    computed once. A batch that fails is halved until what fails is one item; only those who want
-    that item get the error. The queue is as long as the callers make it; admission bounds them.
+    A batch that fails is halved until what fails is one item; only those who want that item get
+    the error. The queue is as long as the callers make it; admission bounds them.
 
     Args:
         model: its name, for metrics, logs and errors.
@@ -100,7 +52,6 @@ class Batcher(Generic[Source, Result]):
     ) -> None:
         self._model = model
         self._engine = engine
-        self._max_batch_tokens = max_batch_tokens
         self._canary = canary
         self._timeout_seconds = timeout_seconds
         self._queue_wait = metrics.queue_wait.labels(model=model)
@@ -112,15 +63,13 @@ class Batcher(Generic[Source, Result]):
         self._engine_failures = metrics.engine_failures.labels(model=model)
         self._changed = threading.Condition()
         # All of these are read and written with _changed held.
-        self._callers: OrderedDict[_Caller[Source, Result], None] = OrderedDict()  # with a queue
-        self._tasks: dict[tuple[Hashable, Source], _Task[Source, Result]] = {}
-        self._queued_items = 0
-        self._queued_tokens = 0
+        self._max_batch_tokens = max_batch_tokens
+        self._queue: FairQueue[Source, Result] = FairQueue()
         self._idle_threads = 0
         self._open_calls = 0
         self._recent_callers = 0.0
         self._left = 0.0  # when a caller left, the last time
-        self._running: dict[int, float] = {}  # since when, by thread
+        self._running: dict[int, float] = {}  # since when an engine computes, by thread
         self._live_threads = threads
         self._broken = False
         self._closed = False
@@ -142,7 +91,7 @@ class Batcher(Generic[Source, Result]):
         """
         work = current_work()
         entered = time.monotonic()
-        caller: _Caller[Source, Result] = _Caller()
+        caller: Caller[Source, Result] = Caller()
         tasks = self._enqueue(caller, items)
         try:
             while caller.missing:
@@ -180,15 +129,14 @@ class Batcher(Generic[Source, Result]):
         """
         with self._changed:
             self._closed = True
-            for task in self._tasks.values():
-                for caller in task.callers:
-                    caller.event.set()
+            for caller in self._queue.callers():
+                caller.event.set()
             self._changed.notify_all()
         deadline = time.monotonic() + timeout_seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _check(self, tasks: Sequence[_Task[Source, Result]]) -> None:
+    def _check(self, tasks: Sequence[Task[Source, Result]]) -> None:
         """Whether it is any use to wait for the tasks.
 
         Raises:
@@ -210,51 +158,27 @@ class Batcher(Generic[Source, Result]):
         return sum(since < oldest for since in self._running.values())
 
     def _enqueue(
-        self, caller: _Caller[Source, Result], items: Sequence[Item[Source]]
-    ) -> list[_Task[Source, Result]]:
+        self, caller: Caller[Source, Result], items: Sequence[Item[Source]]
+    ) -> list[Task[Source, Result]]:
         with self._changed:
             if not self._open_calls and time.monotonic() - self._left > FILL_SECONDS:
                 self._recent_callers = 0.0  # nobody came back in time
             self._open_calls += 1
-            tasks = [self._task(item) for item in items]
-            for task in dict.fromkeys(tasks):
-                task.callers.add(caller)
-                caller.missing += 1
-                if task.started is None:
-                    caller.queued.setdefault(task.item.lane, deque()).append(task)
-            if caller.queued:
-                self._callers[caller] = None
+            tasks = self._queue.add(caller, items)
+            if self._queue.waiting:
                 self._changed.notify_all()
             self._show_queue()
         return tasks
 
-    def _task(self, item: Item[Source]) -> _Task[Source, Result]:
-        key = (item.lane, item.source)
-        task = self._tasks.get(key)
-        if task is None:
-            task = self._tasks[key] = _Task(item)
-            self._queued_items += 1
-            self._queued_tokens += item.tokens
-        return task
-
-    def _leave(
-        self, caller: _Caller[Source, Result], tasks: Sequence[_Task[Source, Result]]
-    ) -> None:
-        """Forget a caller, and what is in the queue only for it."""
+    def _leave(self, caller: Caller[Source, Result], tasks: Sequence[Task[Source, Result]]) -> None:
         with self._changed:
             self._open_calls -= 1
             self._left = time.monotonic()
-            self._callers.pop(caller, None)
-            for task in dict.fromkeys(tasks):
-                task.callers.discard(caller)
-                if task.started is None and not task.callers:
-                    del self._tasks[task.item.lane, task.item.source]
-                    self._queued_items -= 1
-                    self._queued_tokens -= task.item.tokens
+            self._queue.remove(caller, tasks)
             self._show_queue()
 
     @staticmethod
-    def _result(task: _Task[Source, Result]) -> Result:
+    def _result(task: Task[Source, Result]) -> Result:
         if isinstance(task.outcome, InferenceError):
             # Its own for every caller: a raised exception collects the stack that it passes.
             raise InferenceError(task.outcome.detail) from task.outcome.__cause__
@@ -273,14 +197,14 @@ class Batcher(Generic[Source, Result]):
                 self._finish(batch, [error] * len(batch))
                 return  # a raised error's message would be printed: it may quote an article
 
-    def _next_batch(self) -> list[_Task[Source, Result]]:
+    def _next_batch(self) -> list[Task[Source, Result]]:
         """The next batch, as soon as there is one; empty when there will be none any more."""
         with self._changed:
             self._idle_threads += 1
             try:
                 fill_until: float | None = None
                 while not self._closed:
-                    if not self._callers:
+                    if not self._queue.waiting:
                         self._changed.wait()
                         continue
                     now = time.monotonic()
@@ -295,54 +219,19 @@ class Batcher(Generic[Source, Result]):
     def _is_worth_it(self) -> bool:
         """Whether a batch of what is in the queue is about as large as batches get."""
         share = math.ceil(max(self._recent_callers, self._open_calls) / len(self._threads))
-        return len(self._callers) >= share or self._queued_tokens >= self._max_batch_tokens
+        return self._queue.waiting >= share or self._queue.tokens >= self._max_batch_tokens
 
-    def _take(self) -> list[_Task[Source, Result]]:
-        """A batch of the lane that the first caller has waited for longest.
-
-        Threads that are idle, too, are left their share.
-        """
-        share = self._queued_tokens // self._idle_threads
-        budget = min(self._max_batch_tokens, share)
-        lane = next(iter(next(iter(self._callers)).queued))
-        turns = deque(caller for caller in self._callers if lane in caller.queued)
+    def _take(self) -> list[Task[Source, Result]]:
+        """The next batch; threads that are idle, too, are left their share."""
+        share = self._queue.tokens // self._idle_threads
         self._recent_callers = RECENT_SHARE * max(self._recent_callers, self._open_calls)
-        batch: list[_Task[Source, Result]] = []
-        served = dict.fromkeys(turns, False)
-        while turns:
-            caller = turns.popleft()
-            if lane not in caller.queued:  # its last one was another caller's, too
-                continue
-            task = caller.queued[lane][0]
-            if batch and task.item.tokens > budget:
-                break
-            budget -= task.item.tokens
-            self._start(task)
-            batch.append(task)
-            served[caller] = True
-            turns.append(caller)
-        for caller, was_served in served.items():
-            if was_served and caller in self._callers:
-                self._callers.move_to_end(caller)
+        batch = self._queue.take(min(self._max_batch_tokens, share))
         self._show_queue()
         self._batch_sentences.observe(len(batch))
         self._batch_tokens.observe(sum(task.item.tokens for task in batch))
         return batch
 
-    def _start(self, task: _Task[Source, Result]) -> None:
-        """Take a task out of the queues of all who want it."""
-        task.started = time.monotonic()
-        self._queued_items -= 1
-        self._queued_tokens -= task.item.tokens
-        for caller in task.callers:
-            queue = caller.queued[task.item.lane]
-            queue.remove(task)
-            if not queue:
-                del caller.queued[task.item.lane]
-            if not caller.queued:
-                del self._callers[caller]
-
-    def _compute(self, batch: Sequence[_Task[Source, Result]]) -> None:
+    def _compute(self, batch: Sequence[Task[Source, Result]]) -> None:
         """Give every task of the batch its outcome."""
         outcomes: Sequence[Result | InferenceError]
         try:
@@ -355,7 +244,9 @@ class Batcher(Generic[Source, Result]):
             )
             if len(batch) > 1:
                 if _out_of_memory(exc):
-                    self._max_batch_tokens = sum(task.item.tokens for task in batch) // 2
+                    half = sum(task.item.tokens for task in batch) // 2
+                    with self._changed:
+                        self._max_batch_tokens = min(self._max_batch_tokens, half)
                 self._compute(batch[: len(batch) // 2])
                 self._compute(batch[len(batch) // 2 :])
                 return
@@ -367,19 +258,12 @@ class Batcher(Generic[Source, Result]):
 
     def _finish(
         self,
-        batch: Sequence[_Task[Source, Result]],
+        batch: Sequence[Task[Source, Result]],
         outcomes: Sequence[Result | InferenceError],
     ) -> None:
         with self._changed:
             for task, outcome in zip(batch, outcomes, strict=True):
-                if task.outcome is not None:
-                    continue
-                task.outcome = outcome
-                del self._tasks[task.item.lane, task.item.source]
-                for caller in task.callers:
-                    caller.missing -= 1
-                    if not caller.missing:
-                        caller.event.set()
+                self._queue.finish(task, outcome)
 
     def _call(self, lane: Hashable, sources: Sequence[Source]) -> Sequence[Result]:
         """What the engine makes of the sources.
@@ -413,8 +297,8 @@ class Batcher(Generic[Source, Result]):
         return True
 
     def _show_queue(self) -> None:
-        self._queue_depth.set(self._queued_items)
-        self._queue_tokens.set(self._queued_tokens)
+        self._queue_depth.set(self._queue.items)
+        self._queue_tokens.set(self._queue.tokens)
 
 
 def _out_of_memory(error: InferenceError) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Hashable, Sequence
 from typing import cast
 
 from service import tracing
-from service.serving.batcher import Batcher, Item
+from service.serving.batcher import Batcher
+from service.serving.fair_queue import Item
 from service.serving.metrics import Metrics
 from service.serving.work import current_work
 from service.summarization.generator import Generated, GenerationEngine

@@ -1,7 +1,6 @@
 """Many callers, one queue: what each may count on."""
 
 import threading
-import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,7 +11,8 @@ from hypothesis import strategies as st
 
 from service.errors import ClientGone, DeadlineExceeded, InferenceError
 from service.serving import batcher as batcher_module
-from service.serving.batcher import Batcher, Item
+from service.serving.batcher import Batcher
+from service.serving.fair_queue import Item
 from service.serving.metrics import Metrics
 from service.serving.work import Work, working_on
 
@@ -91,7 +91,7 @@ def occupied(
 def until_queued(batcher: "Batcher[str, str]", count: int) -> None:
     """Wait until that many items are in the queue; the batcher tells of changes."""
     with batcher._changed:
-        assert batcher._changed.wait_for(lambda: batcher._queued_items == count, WAIT_SECONDS)
+        assert batcher._changed.wait_for(lambda: batcher._queue.items == count, WAIT_SECONDS)
 
 
 SOURCES = st.lists(
@@ -115,8 +115,8 @@ def test_every_caller_gets_its_own_results_in_order(
         wanted = [[Item(source, lane, tokens) for source, lane, tokens in call] for call in calls]
         for got, call in zip(pool.map(batcher.run, wanted), calls, strict=True):
             assert got == [f"{lane}{source}" for source, lane, _ in call]
-        assert not batcher._tasks
-        assert (batcher._queued_items, batcher._queued_tokens) == (0, 0)
+        assert not batcher._queue.callers()
+        assert (batcher._queue.items, batcher._queue.tokens) == (0, 0)
 
 
 def test_sentences_of_several_callers_share_a_batch() -> None:
@@ -174,10 +174,10 @@ def test_equal_sentences_are_computed_once_while_they_are_in_flight() -> None:
         again = pool.submit(batcher.run, items("first", "same"))
         until_queued(batcher, 1)
         other = pool.submit(batcher.run, items("same", "same"))
-        while len(next(iter(batcher._tasks.values())).callers) < 2:
-            pass
-        while sum(len(task.callers) for task in batcher._tasks.values()) < 4:
-            pass
+        with batcher._changed:
+            assert batcher._changed.wait_for(
+                lambda: len(batcher._queue.callers()) == 3, WAIT_SECONDS
+            )
         engine.gate.set()
         assert first.result(WAIT_SECONDS) == ["FIRST"]
         assert again.result(WAIT_SECONDS) == ["FIRST", "SAME"]
@@ -341,7 +341,6 @@ def test_the_time_in_the_queue_and_in_the_engine_is_told_apart() -> None:
 
 
 def test_a_crowd_that_has_gone_makes_nobody_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batcher_module, "FILL_SECONDS", 0.2)
     engine = FakeEngine()
     with batching(engine) as batcher:
         with occupied(batcher, engine) as (pool, busy):
@@ -350,10 +349,10 @@ def test_a_crowd_that_has_gone_makes_nobody_wait(monkeypatch: pytest.MonkeyPatch
             engine.gate.set()
             for future in (busy, *crowd):
                 future.result(WAIT_SECONDS)
-        threading.Event().wait(0.3)  # longer than anybody is waited for
-        start = time.monotonic()
-        batcher.run(items("alone"))
-        assert time.monotonic() - start < 0.15
+        monkeypatch.setattr(batcher_module, "FILL_SECONDS", 2 * WAIT_SECONDS)
+        batcher._left -= 3 * WAIT_SECONDS  # longer ago than anybody is waited for
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(batcher.run, items("alone")).result(WAIT_SECONDS)
 
 
 def test_nothing_wanted_is_nothing_computed() -> None:
