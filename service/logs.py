@@ -51,6 +51,8 @@ def configure(level: str, *, json_lines: bool) -> None:
     # They tell at every start what they assume of the database, and every request to a hub.
     for library in ("alembic", "httpx"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    # What it finds wrong in a form is in the answer to whoever sent it.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     logging.captureWarnings(True)
     logging.raiseExceptions = False
     sys.excepthook = lambda _type, error, _traceback: _log_uncaught(error)

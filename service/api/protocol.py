@@ -20,6 +20,9 @@ from service.errors import RequestError, RequestTimeout, ServiceError
 from service.logs import Event
 
 logger = logging.getLogger(__name__)
+_connection_logger = logging.getLogger("uvicorn.error.connection")
+# Every request has its line; uvicorn would add warnings where a client speaks no HTTP or another.
+_connection_logger.setLevel(logging.ERROR)
 
 MIN_READ_BYTES = 65_536
 """What a caller must take of a waiting answer in ``Settings.body_seconds``, or all of it. At the
@@ -62,6 +65,7 @@ class ProblemProtocol(H11Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.logger = _connection_logger
         self.conn = StrictConnection(h11.SERVER)
         self._seconds: float = cast(FastAPI, config.app).state.settings.body_seconds
         self._head_timer: asyncio.TimerHandle | None = None

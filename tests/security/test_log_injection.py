@@ -132,6 +132,29 @@ def test_nothing_that_a_client_chooses_is_in_the_log(
             assert WORD.lower() not in formatter.format(record).lower(), record.name
 
 
+WRONG: dict[str, Callable[["Client"], bytes]] = {
+    "no HTTP": lambda _: b"HELLO\r\n\r\n",
+    "another protocol": lambda c: c.request(
+        "GET", "/livez", headers={"Connection": "upgrade", "Upgrade": "h2c"}
+    ),
+    "a form without its boundary": lambda c: c.request(
+        "POST", "/v1/documents", b"--b", {"Content-Type": "multipart/form-data"}
+    ),
+    "a form that is none": lambda c: c.request(
+        "POST", "/v1/documents", b"--c", {"Content-Type": "multipart/form-data; boundary=b"}
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_a_client_sends_wrong_is_no_warning_to_the_operator(
+    written: io.StringIO, server: "Client", wrong: str
+) -> None:
+    assert server.send(WRONG[wrong](server)).status
+    for line in lines(written):
+        assert not any(level in line.lower() for level in ("warning", "error ", '"error"')), line
+
+
 def article_error() -> ValueError:
     return ValueError(f"can't read {WORD}")
 
