@@ -62,7 +62,8 @@ class Output:
         end = 0
         with file_errors(self._path), self._path.open("rb") as file:
             for number, line in enumerate(read_lines(file, _HEAD_BYTES), start=1):
-                if not line.is_ended:
+                # Behind a row, whatever it is. Without one, it may be somebody's only line.
+                if not line.is_ended and (end or _is_piece(line.data)):
                     break
                 head = _HEAD.match(line.data)
                 if head is None:
@@ -103,6 +104,12 @@ class Output:
         self._is_synced = True
 
 
+def _is_piece(data: bytes) -> bool:
+    """Whether a row may begin so, however little of it is there."""
+    start, _, rest = data.partition(b'","')  # which no id holds: a quote in it has a backslash
+    return b'{"id":"'.startswith(start[:7]) and b'article":'.startswith(rest[:9])
+
+
 @contextmanager
 def open_output(path: Path, *, resume: bool) -> Iterator[Output]:
     """Open a file for rows, for this process alone; an empty file ``.NAME.lock`` beside it stays.
@@ -117,7 +124,7 @@ def open_output(path: Path, *, resume: bool) -> Iterator[Output]:
     """
     with ExitStack() as opened:
         with file_errors(path):
-            path = path.resolve()
+            path = Path(os.path.realpath(path))  # Path.resolve() knows no words for a loop
             if not path.parent.is_dir():  # the lock would make it
                 raise StartupError(f"{path.parent}: no such directory")
             if path.exists() and not path.is_file():

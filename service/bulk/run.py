@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,11 +85,12 @@ def run(
             disk is full, or the engine is broken; what is done stays.
         KeyboardInterrupt: interrupted before any article was translated, or twice.
     """
-    with (
-        _on_signal(signal.default_int_handler),
-        open_source(source_path, max_bytes) as source,
-        open_output(output_path, resume=resume) as output,
-    ):
+    with ExitStack() as opened:
+        opened.enter_context(_on_signal(signal.default_int_handler))
+        source = opened.enter_context(open_source(source_path, max_bytes))
+        if source.would_read(output_path):
+            raise StartupError(f"{output_path}: it is read as input: take another name or folder")
+        output = opened.enter_context(open_output(output_path, resume=resume))
         records = source.records()
         tally = Tally()
         begin = 0

@@ -37,6 +37,9 @@ class Source(Protocol):
             StartupError: the source can't be read (any more).
         """
 
+    def would_read(self, path: Path) -> bool:
+        """Whether a file of that name, which need not be there, is a part of the source."""
+
 
 class JSONLines:
     """A file with an article a line, as JSON; blank lines count, and are no articles.
@@ -63,6 +66,13 @@ class JSONLines:
                     yield refused(str(number), error), line.end
                 elif line.data.strip():
                     yield read_record(line.data, number), line.end
+
+    def would_read(self, path: Path) -> bool:
+        """See :class:`Source`."""
+        try:
+            return os.path.samestat(path.stat(), os.fstat(self._file.fileno()))
+        except OSError:
+            return False  # it is not there
 
 
 class Folder:
@@ -91,6 +101,13 @@ class Folder:
                 yield refused(name, error), number
             else:
                 yield Record(name, partial(self._read, path, name)), number
+
+    def would_read(self, path: Path) -> bool:
+        """See :class:`Source`."""
+        root = os.path.realpath(self._root)
+        # A link to a file is read under its own name, and the file under its own.
+        names = (Path(os.path.realpath(path.parent), path.name), Path(os.path.realpath(path)))
+        return any(name.suffix.lower() in SUFFIXES and name.is_relative_to(root) for name in names)
 
     def _walk(
         self, *, count_skipped: bool = False

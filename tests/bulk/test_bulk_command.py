@@ -98,7 +98,8 @@ def test_a_folder_becomes_rows_and_errors_tell_in_the_exit_code(
     ("arguments", "line"),
     [
         (["gone.jsonl", "out.jsonl"], "gone.jsonl: No such file or directory"),
-        (["in.jsonl", "in.jsonl"], "in.jsonl is there: go on with it by --resume"),
+        (["in.jsonl", "there.jsonl"], "there.jsonl is there: go on with it by --resume"),
+        (["in.jsonl", "in.jsonl"], "in.jsonl: it is read as input: take another"),
         (["in.jsonl", "gone/out.jsonl"], "gone: no such directory"),
         (["in.jsonl", "out.jsonl", "--beam-size", "7"], "setting beam_size"),
         (["in.jsonl", "out.jsonl", "--profile", "light"], "kortom models pull opus-mt-nl-en"),
@@ -113,7 +114,8 @@ def test_what_can_not_be_done_is_one_line_and_exit_code_1(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KORTOM_MODELS_DIR", str(tmp_path / "models"))
-    (tmp_path / "in.jsonl").write_bytes(b'{"text": "Ja."}\n')
+    for name in ("in.jsonl", "there.jsonl"):
+        (tmp_path / name).write_bytes(b'{"text": "Ja."}\n')
     assert cli.main(["bulk", *arguments]) == 1
     said = [said for said in capsys.readouterr().err.splitlines() if said.startswith("kortom: ")]
     assert len(said) == 1

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -161,13 +161,66 @@ def test_an_output_cut_at_any_byte_is_made_whole(data: st.DataObject) -> None:
         b"\n",
         b"\x00" * 100 + b"\n",
         b'{"id":"\\x","article":{}}\n',
+        b"A text without a line feed.",
+        b'{"id":"a0","text":"Ja."}',
+        b'{"id": "a0',
+        b"\x00",
     ],
 )
-def test_rows_of_another_input_are_left_alone(source: Path, output: Path, there: bytes) -> None:
-    output.write_bytes(there + b'{"id":"a')
+def test_what_is_no_output_of_the_same_input_is_left_alone(
+    source: Path, output: Path, there: bytes
+) -> None:
+    there += b'{"id":"a' if there.endswith(b"\n") else b""
+    output.write_bytes(there)
     with pytest.raises(StartupError, match=r"out\.jsonl: (row 1 is not of|line 1 is no row)"):
         run(source, output, resume=True)
-    assert output.read_bytes() == there + b'{"id":"a'
+    assert output.read_bytes() == there
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "folder/out.txt",
+        "folder/below/out.HTML",
+        "folder/../folder/out.md",
+        "link/out.txt",
+        "folder/elsewhere.txt",
+        "inwards",
+    ],
+)
+def test_an_output_that_would_be_an_article_of_the_folder_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "folder"
+    (folder / "below").mkdir(parents=True)
+    (folder / "a.txt").write_bytes(b"Ja.")
+    (tmp_path / "link").symlink_to(folder)
+    (folder / "elsewhere.txt").symlink_to(tmp_path / "out")
+    (tmp_path / "inwards").symlink_to(folder / "out.txt")
+    there = sorted(tmp_path.rglob("*"))
+    for resume in (False, True):
+        with pytest.raises(StartupError, match="read as input: take another"):
+            run(folder, tmp_path / name, resume=resume)
+    assert sorted(tmp_path.rglob("*")) == there
+
+
+@pytest.mark.parametrize("name", ["folder/out.jsonl", "folder.txt", "out.txt"])
+def test_an_output_beside_articles_is_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.txt").write_bytes(b"Ja.")
+    assert run(tmp_path / "folder", tmp_path / name) == 0
+    assert run(tmp_path / "folder", tmp_path / name, resume=True) == 0
+    assert ids(tmp_path / name) == ["a.txt"]
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_the_input_is_no_output(source: Path, output: Path, link: Callable[..., None]) -> None:
+    link(output, source)
+    whole = source.read_bytes()
+    for name in (source, output):
+        with pytest.raises(StartupError, match="read as input: take another"):
+            run(source, name, resume=True)
+    assert source.read_bytes() == whole
 
 
 def test_more_rows_than_articles_are_of_another_input(source: Path, output: Path) -> None:
@@ -183,8 +236,6 @@ def test_an_output_that_is_there_is_not_touched(source: Path, output: Path) -> N
     output.write_bytes(b"something")
     with pytest.raises(StartupError, match="is there: go on with it by --resume"):
         run(source, output)
-    with pytest.raises(StartupError, match="line 1 is no row"):
-        run(source, source, resume=True)
     assert output.read_bytes() == b"something"
 
 
@@ -198,11 +249,12 @@ def test_two_runs_do_not_write_one_output(source: Path, output: Path) -> None:
         run(source, alias, resume=True)
 
 
-@pytest.mark.parametrize("name", [".", "nowhere/out.jsonl", "pipe"])
+@pytest.mark.parametrize("name", [".", "nowhere/out.jsonl", "pipe", "loop"])
 def test_an_output_that_can_not_be_written_is_one_line(
     tmp_path: Path, source: Path, name: str
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(StartupError):
         run(source, tmp_path / name)
 
