@@ -18,7 +18,7 @@ def main() -> int:
     """Run the demo; returns the exit code."""
     article = Path(sys.argv[1]) if len(sys.argv) > 1 else SEEDS / "sample-article.nl.txt"
     body = json.dumps({"text": article.read_text(encoding="utf-8")}).encode()
-    arguments = ["serve", "--profile", "demo", "--port", "0", "--log-level", "warning"]
+    arguments = ["serve", "--profile", "demo", "--port", "0", "--log-level", "error"]
     command = [sys.executable, "-m", "service.cli", *arguments]
     print(f"$ {KORTOM} {' '.join(arguments)}", flush=True)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:

@@ -131,6 +131,27 @@ def test_every_error_is_in_the_drawn_tree() -> None:
             assert cls.__doc__
 
 
+def headings(page: Path) -> set[str]:
+    """What links to parts of a page may name, as code hosts make it of its headings."""
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    found = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("seeds/*.md")],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if not link.startswith("https://"):
+            path, _, part = link.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), link
+            assert not part or part in headings(target), link
+
+
 def test_the_changelog_has_an_unreleased_head_and_knows_the_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     first = re.search(r"^## \[(.+?)\]", changelog, re.MULTILINE)

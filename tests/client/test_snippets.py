@@ -27,7 +27,7 @@ PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SNIPPETS = [(language, code) for language, code in BLOCKS if language != "json"]
 ADDRESS = "http://127.0.0.1:8000"
-TEXT = "De troepen rukken op.\n\nHet regent in Utrecht."
+TEXT = "De aansluiting is het eerste jaar gratis.\n\nStoringen worden binnen 24 uur verholpen."
 WAIT_SECONDS = 60.0
 
 

@@ -135,8 +135,9 @@ def test_both_autoscalers_behave_alike(build: Callable[[str], Manifests]) -> Non
     assert behavior == plain["behavior"]
     assert keda["minReplicaCount"] == plain["minReplicas"]
     assert keda["maxReplicaCount"] == plain["maxReplicas"]
-    assert keda["triggers"][0]["metadata"]["threshold"] == (
-        plain["metrics"][0]["pods"]["target"]["averageValue"]
+    assert (
+        keda["triggers"][0]["metadata"]["threshold"]
+        == (plain["metrics"][0]["pods"]["target"]["averageValue"])
     )
 
 
