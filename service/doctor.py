@@ -20,7 +20,7 @@ from pathlib import Path
 from service.errors import ServiceError, StartupError, one_line
 from service.jobs.webhooks import load_receiver
 from service.keys.store import Key, KeyStore
-from service.machine import memory_limit_bytes, parallel_batches, usable_cores
+from service.machine import RESERVED_FILES, memory_limit_bytes, parallel_batches, usable_cores
 from service.models.card import load_card
 from service.models.profiles import PROFILES
 from service.models.store import WITHOUT_FILES, Engine, ModelStore
@@ -39,8 +39,6 @@ ANSWER_FACTOR = 10
 """Articles and then answers: a job needs several times the bytes of its body."""
 LEAST_LEASE_SECONDS = 5.0
 """A busy disk or a paused virtual machine holds a process up for a second or two."""
-RESERVED_FILES = 100
-"""Descriptors beside the connections of requests: models, database, log."""
 EXPIRY_DAYS = 14
 """How long before its end a key is mentioned."""
 

@@ -1,12 +1,17 @@
-"""What this process may use of the machine: CPU cores and memory."""
+"""What this process may use of the machine: CPU cores, memory and open files."""
 
 import math
 import os
+import resource
+import sys
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
+RESERVED_FILES = 128
+"""Open files beside the connections of callers: models, database, uploads, webhooks, the log, and
+connections that the kernel has handed over but nobody has counted yet."""
 
 
 def control_group_files(
@@ -81,3 +86,9 @@ def memory_limit_bytes(own_cgroup: Path = OWN_CGROUP, cgroups: Path = CGROUPS) -
     """
     said = control_group_files("memory.max", own_cgroup, cgroups)
     return min((float(limit) for limit in said if limit != "max"), default=math.inf)
+
+
+def max_connections() -> int:
+    """Connections of callers for which the limit of open files leaves room now; at least 1."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else max(1, soft - RESERVED_FILES)

@@ -2,11 +2,18 @@
 
 import math
 import os
+import resource
 from pathlib import Path
 
 import pytest
 
-from service.machine import memory_limit_bytes, parallel_batches, usable_cores
+from service.machine import (
+    RESERVED_FILES,
+    max_connections,
+    memory_limit_bytes,
+    parallel_batches,
+    usable_cores,
+)
 
 CORES = len(os.sched_getaffinity(0))
 
@@ -70,3 +77,18 @@ def test_the_memory_limit_is_the_least_of_the_cgroups_around(
 
 def test_a_system_without_cgroups_has_no_memory_limit(tmp_path: Path) -> None:
     assert memory_limit_bytes(tmp_path / "missing", tmp_path) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("files", "least", "most"),
+    [
+        (1_024, 500, 1_024 - RESERVED_FILES),
+        (RESERVED_FILES, 1, 1),
+        (resource.RLIM_INFINITY, 1_000_000, math.inf),
+    ],
+)
+def test_connections_leave_files_for_everything_else(
+    monkeypatch: pytest.MonkeyPatch, files: int, least: int, most: float
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
+    assert least <= max_connections() <= most

@@ -18,6 +18,7 @@ from service.api.account import UNKNOWN_METHOD, UNKNOWN_PATH
 from service.api.problems import ProblemResponse
 from service.errors import RequestError, RequestTimeout, ServiceError
 from service.logs import Event
+from service.machine import max_connections
 
 logger = logging.getLogger(__name__)
 _connection_logger = logging.getLogger("uvicorn.error.connection")
@@ -54,7 +55,8 @@ class ProblemProtocol(H11Protocol):
     uvicorn bounds the time between two requests. Here the head of a request must be complete
     ``Settings.body_seconds`` after its first byte, or after the connection was made, and an answer
     that its caller does not read (see :data:`MIN_READ_BYTES`) is dropped with its connection. Where
-    the answer came first, the rest of the body has as much time again.
+    the answer came first, the rest of the body has as much time again. There are never more
+    connections than the process has open files for.
     """
 
     def __init__(
@@ -77,9 +79,14 @@ class ProblemProtocol(H11Protocol):
         self,
         transport: asyncio.Transport,  # type: ignore[override]  # as uvicorn narrows it
     ) -> None:
-        """See asyncio."""
+        """See asyncio; one connection too many is closed at once."""
         super().connection_made(transport)
-        self._bound_head()
+        if len(self.connections) > max_connections():
+            # With no open file left, nothing could be read or kept for those who are there.
+            logger.warning("a connection was refused: the limit of open files is near")
+            transport.abort()
+        else:
+            self._bound_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio."""

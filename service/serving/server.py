@@ -25,6 +25,11 @@ KEEP_ALIVE_SECONDS = 5
 """How long a connection may lie idle between two requests."""
 MAX_OPEN_FILES = 16_384
 """Descriptors that the process gives itself where it may: one for every connection."""
+_WAITING_CONNECTIONS = 2_048
+"""Connections that the kernel keeps while the event loop is busy."""
+_ACCEPTED_TOGETHER = 16
+"""Of these, how many are taken before their protocols are asked; asyncio also tries, and logs, that
+often when no open file is left."""
 _SETTLE_SECONDS = 0.1
 """After the listener is closed: the time to read what was sent to it before."""
 _LOOK_SECONDS = 0.02
@@ -62,6 +67,7 @@ class Server(uvicorn.Server):
                 ws="none",
                 access_log=False,
                 log_config=None,
+                backlog=_ACCEPTED_TOGETHER,
                 loop="asyncio",  # not whatever other loop the environment holds
                 log_level=settings.log_level,
                 server_header=False,
@@ -93,6 +99,7 @@ class Server(uvicorn.Server):
         """See uvicorn; says where it listens, once it does."""
         await super().startup(sockets)
         for listener in sockets or []:
+            listener.listen(_WAITING_CONNECTIONS)
             host, port = listener.getsockname()[:2]
             print(f"ready on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from faulty import FAULT, WAIT_SECONDS, HangingTranslator
 from starlette.responses import PlainTextResponse
 
+from service.api import protocol
 from service.app import create_app
 from service.serving import server as server_module
 from service.serving.server import raise_file_limit
@@ -175,6 +176,25 @@ def test_a_thousand_idle_connections_are_in_nobodys_way(
         assert time.monotonic() - start < settings.body_seconds
         assert all(until_closed(connection)[0][9:12] in (b"", b"408") for connection in idle)
     assert server.get("/livez").status == 200
+
+
+def test_a_connection_for_which_no_open_file_is_left_is_closed_at_once(
+    settings: Settings,
+    start_server: Callable[[FastAPI], AbstractContextManager["Client"]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "max_connections", lambda: 1)
+    monkeypatch.setattr(server_module, "KEEP_ALIVE_SECONDS", WAIT_SECONDS)
+    with start_server(create_app(settings, translator=HangingTranslator())) as client:
+        asked = client.request("GET", "/livez")
+        with client.connect() as first:
+            for _ in range(3):
+                first.sendall(asked)
+                assert client.receive(first, "GET").status == 200
+                assert client.send_and_drain(asked) == b""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while client.send(asked).status != 200:  # until the server has seen that the first left
+            assert time.monotonic() < deadline
 
 
 def test_an_answer_that_nobody_reads_is_dropped(strict_server: "Client") -> None:
