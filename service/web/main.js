@@ -9,15 +9,17 @@ import {
   megabytes,
   readFile,
 } from "./article.js";
+import { byId } from "./dom.js";
+import { copy, save } from "./export.js";
 import { canBeKey, forgetKey, hasKey, keepKey, keyHeader } from "./key.js";
+import { clearMessage, showMessage } from "./messages.js";
 import { Refused, stream } from "./stream.js";
-import { ResultView, make } from "./view.js";
+import { ResultView } from "./view.js";
 import { explain } from "./words.js";
 
 const ANNOUNCE_EVERY_MS = 5_000;
 const FORMAT_NAMES = { text: "plain text", html: "HTML", markdown: "Markdown" };
 
-const byId = (id) => document.getElementById(id);
 const composer = byId("composer");
 const article = byId("article");
 const title = byId("title");
@@ -31,7 +33,6 @@ let attachment = null;
 let running = null;
 let shown = null;
 let announced = 0;
-let countdown = 0;
 
 fetch("v1/limits")
   .then((response) => (response.ok ? response.json() : limits))
@@ -142,8 +143,8 @@ async function translate() {
   const { url, request } = requestFor();
   const reason = obstacle(request.body);
   if (reason) {
+    article.focus({ preventScroll: true }); // the message may be far above
     showMessage(...reason);
-    article.focus();
     return;
   }
   const answer = new Answer(title.value.trim(), attachment ? "" : format());
@@ -213,7 +214,8 @@ function working(busy) {
   byId("result").setAttribute("aria-busy", busy);
   // Not disabled, which would lose the focus.
   byId("translate").setAttribute("aria-disabled", busy);
-  if (stopping && composer.open) article.focus();
+  if (busy) byId("progress").scrollIntoView({ block: "nearest" });
+  if (stopping && composer.open) article.focus({ preventScroll: true });
   else if (stopping) view.focus();
 }
 
@@ -255,93 +257,6 @@ function showKey() {
   byId("kept-key").hidden = !hasKey();
 }
 
-// --- messages
-
-function clearMessage() {
-  clearInterval(countdown);
-  byId("message").replaceChildren();
-}
-
-/**
- * Says something above the form.
- *
- * @param {string} heading in a few words
- * @param {string} text what it means
- * @param {{again?: string, waitSeconds?: number | null, id?: string, calm?: boolean}} more words of
- *   a button that sends the article again; how soon that may help; the id that the server's log has
- *   it under; whether nothing is wrong
- */
-function showMessage(heading, text, more = {}) {
-  const { again = "", waitSeconds = null, id = "", calm = false } = more;
-  clearMessage();
-  const button = make("button", { type: "button", id: "again", text: again });
-  button.addEventListener("click", translate);
-  byId("message").classList.toggle("calm", calm);
-  const wait = make("p", { class: "wait", "aria-live": "off" });
-  byId("message").append(
-    make("h2", { text: heading }),
-    make("p", { text }),
-    ...(waitSeconds ? [wait] : []),
-    ...(again ? [button] : []),
-    ...(id ? [make("p", { class: "quiet", text: `Request ${id}` })] : []),
-  );
-  byId("message").scrollIntoView({ block: "nearest" });
-  if (waitSeconds) {
-    const until = performance.now() + waitSeconds * 1000;
-    const tick = () => {
-      const left = Math.ceil((until - performance.now()) / 1000);
-      wait.textContent =
-        left > 0
-          ? `Try again in ${left} second${left === 1 ? "" : "s"}.`
-          : "You can try again now.";
-      if (left <= 0) clearInterval(countdown);
-    };
-    tick();
-    countdown = setInterval(tick, 1000);
-  }
-}
-
-// --- what the reader takes along
-
-async function copy(button, text) {
-  let copied = true;
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    copied = copyWithoutClipboard(text);
-  }
-  const words = copied ? "Copied" : "Can’t be copied here";
-  button.dataset.label ??= button.textContent; // of a second click it is the label still
-  button.textContent = words;
-  byId("announcer").textContent = words;
-  setTimeout(() => {
-    button.textContent = button.dataset.label;
-  }, 1500);
-}
-
-/** Over plain HTTP from another machine browsers offer no clipboard but this one, if any. */
-function copyWithoutClipboard(text) {
-  const focused = document.activeElement;
-  const area = make("textarea", { class: "hidden-visually", "aria-hidden": "true" });
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  const copied = document.execCommand("copy");
-  area.remove();
-  focused?.focus();
-  return copied;
-}
-
-function save(text, type, suffix) {
-  const words = (shown.title ?? "article").toLowerCase().match(/[a-z0-9]+/g) ?? ["article"];
-  const link = make("a", {
-    href: URL.createObjectURL(new Blob([text], { type })),
-    download: `${words.slice(0, 8).join("-")}${suffix}`,
-  });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
 // --- what the reader does
 
 byId("form").addEventListener("submit", (event) => {
@@ -352,6 +267,9 @@ byId("form").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) translate();
 });
 byId("stop").addEventListener("click", () => running?.abort());
+byId("message").addEventListener("click", ({ target }) => {
+  if (target.id === "again") translate();
+});
 byId("clear").addEventListener("click", () => {
   byId("form").reset();
   attach(null);
@@ -431,10 +349,10 @@ document.addEventListener("drop", (event) => {
 byId("copy-text").addEventListener("click", ({ target }) => copy(target, shown.text));
 byId("copy-bullets").addEventListener("click", ({ target }) => copy(target, shown.bulletText));
 byId("save-markdown").addEventListener("click", () =>
-  save(shown.toMarkdown(), "text/markdown", ".md"),
+  save(shown.title, shown.toMarkdown(), "text/markdown", ".md"),
 );
 byId("save-json").addEventListener("click", () =>
-  save(`${JSON.stringify(shown, null, 2)}\n`, "application/json", ".json"),
+  save(shown.title, `${JSON.stringify(shown, null, 2)}\n`, "application/json", ".json"),
 );
 
 showKey();

@@ -1,24 +1,8 @@
 // Shows an answer as it arrives. Text only ever becomes text: nothing here parses markup.
 
+import { byId, make } from "./dom.js";
 import { holdTabStop, linkSentences } from "./pointing.js";
 import { SEVERITIES, WARNINGS } from "./words.js";
-
-/**
- * A new element.
- *
- * @param {string} name of the element
- * @param {object} attributes by name; `text` is its text
- * @param {...(Node | string)} children after the text
- */
-export function make(name, { text, ...attributes } = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  if (text) element.append(text);
-  element.append(...children);
-  return element;
-}
-
-const byId = (id) => document.getElementById(id);
 
 /** The part of the page below the form. */
 export class ResultView {
@@ -62,9 +46,9 @@ export class ResultView {
       : "There are no bullets: the translation is not complete.";
   }
 
-  /** Moves the focus to the top of the answer. */
+  /** Moves the focus to the top of the answer; the reader stays where they read. */
   focus() {
-    byId("english-title").focus();
+    byId("english-title").focus({ preventScroll: true });
   }
 
   #showTitle({ title, dutchTitle }) {
@@ -154,7 +138,7 @@ export class ResultView {
         sources.length === 1 ? "Sentence " : "Sentences ",
         ...sources.map(sentenceLink),
         `· ${written ? "written by the model" : "taken from the article"} · ` +
-          `support ${Math.round(support * 100)}%`,
+          `support\u00a0${Math.round(support * 100)}%`,
       ),
       ...(warnings.length
         ? [make("ul", { class: "notes" }, ...warnings.map((warning) => note(warning, null)))]
@@ -180,7 +164,7 @@ export class ResultView {
     byId("short-headline").textContent = summary?.headline ?? "";
     byId("facts").textContent =
       `${usage.sentences} sentence${usage.sentences === 1 ? "" : "s"} by ` +
-      `${models.translation.card} in ${(timing.total / 1000).toFixed(1)} s`;
+      `${models.translation.card} in ${duration(timing.total)}`;
     byId("notices").replaceChildren(
       ...answer.rest.warnings.map((warning) =>
         make("p", { class: `banner ${warning.severity}` }, ...said(warning)),
@@ -213,6 +197,10 @@ export class ResultView {
       ),
     );
   }
+}
+
+function duration(milliseconds) {
+  return milliseconds < 1000 ? `${milliseconds} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
 function place({ sentence, bullet }) {

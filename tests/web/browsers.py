@@ -6,9 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 WAIT_MS = 20_000
+expect.set_options(timeout=WAIT_MS)
 
 # Kept for the end of the test: what the browser forbade.
 _WATCH_VIOLATIONS = """

@@ -232,6 +232,16 @@ def test_warnings_stand_beside_their_sentences_and_are_counted(demo, page) -> No
     expect(page.locator("#en-s1")).to_be_focused()
 
 
+def test_the_number_of_a_sentence_does_not_cover_the_dash_of_its_list_item(page) -> None:
+    translate(page, "De gemeente vergadert.\n\n- Er komen 12 huizen.\n- Er komt een park.")
+    # Where the number begins, to the right of the dash: both are laid out by the paragraph.
+    indents = page.eval_on_selector_all(
+        ".pair.list_item .sentence",
+        "all => all.map(one => getComputedStyle(one, '::before').textIndent)",
+    )
+    assert indents == ["0px"] * 4
+
+
 def test_every_warning_is_explained() -> None:
     from service.article.warnings import Severity, WarningCode
 

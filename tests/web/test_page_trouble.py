@@ -119,6 +119,20 @@ def test_stop_ends_the_work_on_the_server_and_keeps_what_arrived(gated, open_pag
     assert PARAGRAPHS[-1] not in gated.translator.seen
 
 
+def test_who_reads_on_stays_there_when_the_rest_arrives(gated, open_page) -> None:
+    page = open_page(gated.port, viewport={"width": 390, "height": 700}, reduced_motion="reduce")
+    send(page, ARTICLE)
+    expect(page.locator("#en-s20")).to_be_visible()
+    expect(page.locator("#stop")).to_be_focused()
+    page.locator("#en-s20").scroll_into_view_if_needed()
+    before = page.evaluate("scrollY")
+    assert before > 1_000
+    gated.gate.open.set()
+    expect(page.locator("#announcer")).to_have_text("The translation is complete.")
+    expect(page.locator("#english-title")).to_be_focused()
+    expect(page.locator("#en-s20")).to_be_in_viewport()
+
+
 def send_until_free(page: Page, button: str) -> None:
     """Press the button until the server's one place is free."""
     for _ in range(50):
@@ -287,6 +301,15 @@ def test_an_empty_form_is_not_sent(page) -> None:
     with nothing_sent(page):
         page.click("#translate")
         expect(page.locator("#message h2")).to_have_text("There is no article yet")
+
+
+def test_on_a_low_screen_the_message_is_in_sight_though_the_form_has_the_focus(
+    server, open_page
+) -> None:
+    page = open_page(server.port, viewport={"width": 667, "height": 375}, reduced_motion="reduce")
+    page.click("#translate")
+    expect(page.locator("#message h2")).to_be_in_viewport()
+    expect(page.locator("#article")).to_be_focused()
 
 
 def test_what_the_server_refuses_is_said_in_its_words(page) -> None:
