@@ -344,6 +344,7 @@ def soon() -> str:
         ("soon", 0, 1),
         ("\u00b2", 0, 1),
         ("9" * 400, 0, 1),
+        (f"Fri, 01 Jan {'9' * 30} 00:00:00 GMT", 0, 1),
     ],
 )
 def test_retry_after_is_kept_to(
