@@ -7,7 +7,6 @@ from itertools import chain, repeat
 from service.article.attachment import Attached, attach
 from service.article.document import Document, Format
 from service.article.formats import escape
-from service.article.normalization import remove_invisible
 from service.article.warnings import ArticleWarning, WarningCode
 from service.translation.faithful import TranslatedSentence
 
@@ -53,8 +52,11 @@ def _attach(
     )
     for (format, sentence), translated in zip(written, sentences, strict=True):
         if translated.kept:
-            raw = remove_invisible(document.text[sentence.start : sentence.end])
-            attached.append(Attached(raw))
+            # As it stands where there is markup: without what is invisible in it, "<\u200bb>" would
+            # become a tag.
+            is_plain = format is Format.TEXT
+            raw = document.text[sentence.start : sentence.end]
+            attached.append(Attached(translated.target if is_plain else raw))
         else:
             write = _writer(format)
             attached.append(attach(sentence, translated.target, write, renderings))
