@@ -286,7 +286,8 @@ class _Attachment:
         start += len(words) - len(words.lstrip())
         end -= len(words) - len(words.rstrip())
         if markup.verbatim is not None:
-            yield from self._spans(start, end, outer, [" ".join(words.split())])
+            candidates = dict.fromkeys((" ".join(words.split()), normalize(words)))
+            yield from self._spans(start, end, outer, filter(None, candidates))
         else:
             yield from self._spans(start, end, outer, self._candidates(words.strip()))
 

@@ -202,6 +202,7 @@ _UPDATE_TIME = re.compile(rf"(?P<label>update) (?P<time>{_TIME}): ", re.I)
 _NAME_PART = re.compile(r"[,/&]|[^\s,/&]+")
 _WORD = re.compile(r"(?:@|['’]|[dDlLO]['’])?(?P<first>[^\W\d_])[\w'’-]*(?:\.\w+)*")
 _INITIALS = re.compile(r"(?:[^\W\d_]{1,2}\.-?)+")
+_BYLINE = re.compile(r"door(?P<colon> ?:)? (?P<names>.+)", re.I)
 _STAFF = re.compile(r"(?P<by>van|door) onze (?P<role>[a-z]+(?: redactie)?)(?P<rest> .*)?", re.I)
 _CREDIT = re.compile(
     r"(?:(?P<label>[a-z']+(?: en [a-z']+)?)(?P<colon> ?: ?| )|(?P<sign>© ?(?:[0-9]{4} )?))"
@@ -272,10 +273,10 @@ def byline(text: str) -> str | None:
         if text.isupper():
             made = made.upper()
         return made + _english_names(before if at else rest) + at + (_exonym(place) if at else "")
-    head, _, names = text.partition(" ")
-    if head.lower() != "door" or text.isupper() or not _is_names(names, authors=True):
+    match = _BYLINE.fullmatch(text)
+    if match is None or text.isupper() or not _is_names(match["names"], authors=True):
         return None
-    return f"By {_english_names(names)}"
+    return f"By{match['colon'] or ''} {_english_names(match['names'])}"
 
 
 def credit(text: str) -> str | None:

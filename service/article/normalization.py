@@ -60,6 +60,14 @@ _MARK_RUN = re.compile(rf"([{_MARK}]{{30}})[{_MARK}]++")
 Format); sorting more of them, as NFC must, takes quadratic time."""
 _BLANK = re.compile(rf"(?:\s | [\ufe0e\ufe0f] | {_ESCAPE_SEQUENCE} | {_UNSEEN})*+", re.VERBOSE)
 
+_LINE_HYPHEN = re.compile(
+    r"(?<!\w)(?P<before>\w++)(?P<mark>[-\u00ad\u2010])[^\S\r\n]*+[\r\n]\s*+(?=(?P<after>[^\W\d_]++))"
+)
+_SUSPENDED = frozenset("als and en maar noch of or tot".split())
+"""What follows a hyphen that stands for a part of a word: ``haven- en spoorbedrijven``."""
+_HYPHENATED_PREFIXES = frozenset("e ex niet non oud tv vice".split())
+"""What keeps its hyphen: ``oud-minister``."""
+
 _GROUP_SPACE = "\u00a0\u2000-\u200a\u202f"
 _NUMBER = re.compile(
     rf"""
@@ -146,11 +154,12 @@ def normalize(text: str) -> str:
 
     Returns:
         The sentence on one line, in NFC, with straight quotes, ``...``, `` - `` and single spaces,
-        without control, zero-width and bidirectional characters. Doing it again changes nothing.
-        Empty if nothing visible was there.
+        with words whole that were hyphenated at the end of a line, without control, zero-width and
+        bidirectional characters. Doing it again changes nothing. Empty if nothing visible was
+        there.
     """
     # First, so that nothing lies between a letter and its accent.
-    text = _MARK_RUN.sub(r"\1", remove_invisible(text))
+    text = _MARK_RUN.sub(r"\1", remove_invisible(unhyphenated(text)))
     for arrow, written, partner in _ARROWS:
         if not partner.search(text):
             text = arrow.sub(written, text)
@@ -165,6 +174,25 @@ def normalize(text: str) -> str:
     text = _ABBREVIATION.sub(_expand, text)
     # Marian models read ">>fra<<" at the start as the language to translate to.
     return f"> {text[1:]}" if text.startswith(">>") else text
+
+
+def unhyphenated(text: str) -> str:
+    """``text`` with the words whole again that a hyphen parts at the end of a line.
+
+    ``minis-`` and ``ter`` are one word, ``Noord-`` and ``Holland`` keep their hyphen, and
+    ``haven-`` before ``en`` stands alone.
+    """
+    return _LINE_HYPHEN.sub(_rejoined, text)
+
+
+def _rejoined(hyphen: re.Match[str]) -> str:
+    before, mark, after = hyphen.groups()
+    if mark == "\u00ad":
+        return before
+    if after in _SUSPENDED:
+        return hyphen[0]
+    is_part = before.isalpha() and not before.isupper() and after[0].islower()
+    return before if is_part and before.lower() not in _HYPHENATED_PREFIXES else f"{before}-"
 
 
 def _join_groups(number: re.Match[str]) -> str:

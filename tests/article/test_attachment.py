@@ -57,6 +57,12 @@ def test_names_and_numbers_get_their_markup_back(source: str, target: str, form:
     assert attached(source, target) == Attached(form)
 
 
+def test_code_is_found_as_the_model_saw_it_and_stays_as_it_was_written() -> None:
+    code = "<code>zeg  “ja”\u200b…</code>"
+    target = 'Now type zeg "ja"... here.'
+    assert attached(f"Typ nu {code} hier.", target) == Attached(f"Now type {code} here.")
+
+
 def test_words_are_found_by_their_own_translation() -> None:
     source = "Het <a href='/k'>nieuwe kabinet</a> viel."
     target = "The new cabinet fell."

@@ -151,6 +151,13 @@ NASTY = st.lists(
         ("Open van 9u tot 17u30.", "Open van 9 uur tot 17.30 uur."),
         ("9u30-12u, een 2u-rack, K9u30", "9.30 uur-12 uur, een 2u-rack, K9u30"),
         ("Het O.M. eist dat ook.", "Het O.M. eist dat ook."),
+        ("De organi-\nsatie en het bestu\u00ad\r\n  ur.", "De organisatie en het bestuur."),
+        (
+            "De Noord-\nHollandse haven-\nen spoorbedrijven.",
+            "De Noord-Hollandse haven- en spoorbedrijven.",
+        ),
+        ("Oud-\nminister, EU-\nlanden, 20-\njarige.", "Oud-minister, EU-landen, 20-jarige."),
+        ("De trein -\ndie reed - was vol.", "De trein - die reed - was vol."),
         ("Zie www.o.a.nl of /ca. 5.", "Zie www.o.a.nl of /ca. 5."),
         ("De brief t.a.v. de heer A. de Boer.", "De brief t.a.v. de heer A. de Boer."),
         ("", ""),
@@ -177,7 +184,7 @@ def test_the_model_sees_one_line_of_clean_text(text: str) -> None:
     assert not seen.startswith(">>")
 
 
-@given(st.text("abcdefghijklmnopqrstuvwxyzéëïöü .,?!:;()1234567890"))
+@given(st.text("abcdefghijklmnopqrstuvwxyzéëïöü ,?!:;()"))
 def test_ordinary_words_stay_as_they_are(text: str) -> None:
     assert normalize(text).replace('"', ",,") == " ".join(text.split())
 

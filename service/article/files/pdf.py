@@ -15,7 +15,7 @@ from pypdf import PdfReader
 from pypdf.errors import DependencyError
 
 from service.article.files.markdown import to_markdown
-from service.article.normalization import is_blank
+from service.article.normalization import is_blank, unhyphenated
 from service.errors import InvalidRequest
 
 _EDGE_LINES = 2
@@ -26,8 +26,6 @@ _SHORT_LINE = 0.75
 _BULLET = re.compile(r"[•●▪■◦‣–—-]\s+(?=\S)")
 _FINAL = re.compile(r"""[.!?…:]["'”’»)\]]*$""")
 _HYPHEN = re.compile(r"(?<=\w)[-\u00ad\u2010]$")
-_SUSPENDED = re.compile(r"(?:en|of|tot|noch|als|and|or)\b")
-"""What follows a hyphen that stays: ``binnen- en buitenland``."""
 
 
 def read_markdown(data: bytes) -> str:
@@ -92,22 +90,14 @@ def _pattern(line: str) -> str:
 def _paragraphs(lines: list[str]) -> Iterator[str]:
     widths = sorted(map(len, lines))
     width = widths[len(widths) * 9 // 10] if widths else 0
-    paragraph = ""
+    paragraph: list[str] = []
     for i, line in enumerate(lines):
-        paragraph = _joined(paragraph, line) if paragraph else line
+        paragraph.append(line)
         following = lines[i + 1] if i + 1 < len(lines) else ""
         continues = following[:1].islower() or bool(_HYPHEN.search(line) and following)
         # A full line before a short one, as a heading is, ends with its sentence.
         short = min(len(line), len(following) if _FINAL.search(line) else width)
         ends = short < _SHORT_LINE * width or _BULLET.match(following)
         if not following or (ends and not continues):
-            yield paragraph
-            paragraph = ""
-
-
-def _joined(paragraph: str, line: str) -> str:
-    """A paragraph and its next line."""
-    if not _HYPHEN.search(paragraph) or _SUSPENDED.match(line):
-        return f"{paragraph} {line}"
-    # "minis-" and "ter" are one word, "Noord-" and "Holland" keep their hyphen.
-    return (paragraph[:-1] if line[:1].islower() else paragraph) + line
+            yield " ".join(unhyphenated("\n".join(paragraph)).split())
+            paragraph = []

@@ -53,7 +53,8 @@ def parse_text(text: str) -> Document:
       with a separator a line is a heading even if it ends with a mark.
     * Rows (results, an address) are list items: lines of fewer than 80 characters of which none
       begins with a small letter or has punctuation at its end, three or more, or two with digits
-      in both. Lines all in capitals are a headline.
+      in both; a line that ends with a colon may stand above them. Lines all in capitals are a
+      headline.
     * A line that begins with a time (``14:32 - …``, ``20.45 uur – …``) opens a paragraph, unless
       it goes on with the sentence of the line before.
     * A credit (``Foto: ANP``) is a caption, and so is a chunk of one line that ends with one.
@@ -193,9 +194,10 @@ def _openings(text: str, lines: Sequence[Span]) -> Iterator[_Opening]:
     kind: BlockKind | None = None  # of the block that the line before belongs to, if it may go on
     mark = "."  # at the end of the line before
     in_live_blog = False
-    are_rows = _are_rows([text[start:end] for start, end in lines])
-    for number, (line_start, line_end) in enumerate(lines):
-        line = text[line_start:line_end]
+    contents = [text[start:end] for start, end in lines]
+    first_row = int(_last_mark(contents[0]) == ":")  # "Uitslagen:"
+    are_rows = _are_rows(contents[first_row:])
+    for number, (line, (line_start, _)) in enumerate(zip(contents, lines, strict=True)):
         opens = kind in (None, BlockKind.HEADING)
         at_sentence = opens or mark in _FINAL
         in_paragraph = kind is BlockKind.PARAGRAPH
@@ -209,7 +211,7 @@ def _openings(text: str, lines: Sequence[Span]) -> Iterator[_Opening]:
             kind = None
             continue
         time = live_time(line) if may_be_entry else None
-        following = text[slice(*lines[number + 1])] if number + 1 < len(lines) else ""
+        following = "".join(contents[number + 1 : number + 2])
         length = list_marker(line, following, in_paragraph=in_paragraph, in_sentence=in_sentence)
         if time is not None:
             kind, opens, in_live_blog = BlockKind.PARAGRAPH, True, True
@@ -217,7 +219,7 @@ def _openings(text: str, lines: Sequence[Span]) -> Iterator[_Opening]:
         elif length:
             kind, opens = BlockKind.LIST_ITEM, True
             line_start += length
-        elif are_rows:
+        elif are_rows and number >= first_row:
             kind, opens = BlockKind.LIST_ITEM, True
         elif (
             at_sentence

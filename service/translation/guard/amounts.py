@@ -82,8 +82,10 @@ def scale_mismatch(
     lost = _unmatched_scales(dutch, in_target, target_scales)
     new = _unmatched_scales(english, in_source, source_scales)
     if not lost and not new:
-        swapped_from = [word for power, word in source_scales.items() if power not in target_scales]
-        swapped_to = [word for power, word in target_scales.items() if power not in source_scales]
+        # Numbers that agree may have another scale word: "1.000 miljard", "1 trillion".
+        shared = (source_scales.keys() & target_scales) | {n.scale for n in (*dutch, *english)}
+        swapped_from = [word for power, word in source_scales.items() if power not in shared]
+        swapped_to = [word for power, word in target_scales.items() if power not in shared]
         if swapped_from and swapped_to:
             lost, new = swapped_from, swapped_to
     return pair_up(lost, new) if lost or new else None

@@ -615,6 +615,15 @@ def test_rows_of_results_and_addresses_keep_their_line_breaks(lines: list[str]) 
     assert [sentence.text for sentence in document.sentences()] == lines
 
 
+def test_a_line_with_a_colon_may_stand_above_rows() -> None:
+    assert outline("Uitslagen:\nAjax - PSV 2-1\nAZ - NEC 0-0\n\nHij zei:\nik ga\nnaar huis") == [
+        ("paragraph", ["Uitslagen:"]),
+        ("list_item", ["Ajax - PSV 2-1"]),
+        ("list_item", ["AZ - NEC 0-0"]),
+        ("paragraph", ["Hij zei:\nik ga\nnaar huis"]),
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [
