@@ -1,5 +1,6 @@
 """README and docs/deepl.md: what they say is printed is what the demo model prints."""
 
+import argparse
 import json
 import re
 import subprocess
@@ -15,6 +16,7 @@ from programs import find_program, output_of
 from pydantic import SecretStr
 
 from service.app import create_app
+from service.cli import _parser
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -110,6 +112,25 @@ def test_the_python_client_prints_what_its_comment_says(demo: "Client") -> None:
         capture_output=True, text=True, timeout=60, check=True, cwd=ROOT,
     )  # fmt: skip
     assert done.stdout.strip() == re.search(r"# (.+)$", code, re.MULTILINE)[1]  # type: ignore[index]
+
+
+def test_the_commands_and_their_flags_are_those_of_the_program() -> None:
+    (listed,) = (block for block in blocks(README) if block.startswith("kortom serve"))
+    flags, named = set(), set()
+
+    def look(parser: argparse.ArgumentParser, name: str) -> None:
+        for action in parser._actions:
+            flags.update(action.option_strings)
+            if isinstance(action, argparse._SubParsersAction):
+                for word, command in action.choices.items():
+                    named.add(f"{name} {word}")
+                    look(command, f"{name} {word}")
+
+    look(_parser(), "kortom")
+    assert set(re.findall(r"--[a-z-]+", listed)) <= flags
+    for command in named:
+        group, _, word = command.rpartition(" ")
+        assert re.search(rf"^{group} (.* )?{word}\b", listed, re.MULTILINE), command
 
 
 @pytest.mark.parametrize(
