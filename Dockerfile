@@ -1,8 +1,9 @@
 # syntax=docker/dockerfile:1
 # Build:  docker build -t kortom .                                  models are mounted or pulled later
-#         docker build -t kortom --build-arg MODELS="opus-mt-nl-en" .   models inside the image
+#         docker build -t kortom --build-arg MODELS="opus-mt-nl-en distilbart-cnn-12-6" .    inside it
 #         docker build -t kortom --build-arg EXTRAS="postgresql ray" .       other extras than usual
 # Run:    docker run --rm -v kortom-models:/models kortom models pull opus-mt-nl-en
+#         docker run --rm -v kortom-models:/models kortom models pull distilbart-cnn-12-6
 #         docker run --rm -v kortom-data:/data kortom keys create NAME
 #         docker run --rm --stop-timeout 45 -p 127.0.0.1:8000:8000 \
 #             -v kortom-models:/models -v kortom-data:/data kortom

@@ -10,10 +10,12 @@ import yaml
 from programs import DEPLOY, ROOT, find_program, output_of
 
 from service.api.jobs import MAX_UPLOADS
+from service.models.profiles import PROFILES
 from service.settings import ENVIRONMENT_PREFIX, SECRETS_DIRECTORY, Settings
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 FILES = [ROOT / "Dockerfile", *sorted(path for path in DEPLOY.rglob("*") if path.is_file())]
+DOCS = [ROOT / "README.md", ROOT / "docs" / "deployment.md"]
 END_SECONDS = 5
 """How long a server may take to end after its drain: docs/operations.md."""
 
@@ -101,6 +103,15 @@ def test_a_rollout_is_given_up_later_than_a_pod_that_starts() -> None:
     start_seconds = probe["periodSeconds"] * probe["failureThreshold"]
     deadline = read_yaml("kustomize", "base", "deployment.yaml")["spec"]["progressDeadlineSeconds"]
     assert deadline >= 2 * start_seconds  # the models are pulled before
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "Dockerfile", DEPLOY / "compose" / "compose.yaml", *DOCS], ids=lambda p: p.name
+)
+def test_whoever_follows_the_steps_has_the_models_of_the_default_profile(path: Path) -> None:
+    profile = PROFILES[Settings.model_fields["profile"].default]
+    pulled = set(re.findall(r"models pull ([a-z][\w-]+)", path.read_text(encoding="utf-8")))
+    assert pulled == {profile.translation, profile.summarization}
 
 
 def test_probes_and_health_checks_ask_paths_that_there_are() -> None:
