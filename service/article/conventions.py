@@ -1,13 +1,14 @@
 """Fixed phrases of newspapers that no model should touch: datelines, bylines, credits, live times.
 
 Translation models turn a byline into a sentence, a dateline into a noun and drop emoji; each of
-these has one right English form, which the tables and rules here give.
+these has one right English form, which the rules here give.
 """
 
 import re
 from dataclasses import dataclass
 
 from service.article.document import BlockKind
+from service.article.phrases import CREDITS, EXONYMS, KICKERS, POINTERS, ROLES
 from service.article.segmentation import EMOJI, EMOJI_JOINERS
 
 
@@ -25,147 +26,6 @@ class Frame:
     core: str
     suffix: str
 
-
-KICKERS = {
-    "achtergrond": "Background",
-    "analyse": "Analysis",
-    "binnenland": "Domestic news",
-    "buitenland": "World news",
-    "column": "Column",
-    "commentaar": "Commentary",
-    "cultuur": "Culture",
-    "economie": "Economy",
-    "exclusief": "Exclusive",
-    "factcheck": "Fact check",
-    "fotoserie": "Photo series",
-    "in beeld": "In pictures",
-    "interview": "Interview",
-    "kijk terug": "Watch again",
-    "kort nieuws": "News in brief",
-    "live": "Live",
-    "liveblog": "Live blog",
-    "live blog": "Live blog",
-    "longread": "Long read",
-    "nieuws": "News",
-    "nieuwsblog": "News blog",
-    "nieuwsbrief": "Newsletter",
-    "opinie": "Opinion",
-    "podcast": "Podcast",
-    "recensie": "Review",
-    "regio": "Region",
-    "reportage": "Report",
-    "samenvatting": "Summary",
-    "sport": "Sport",
-    "update": "Update",
-    "video": "Video",
-    "vooruitblik": "Preview",
-    "vraag en antwoord": "Questions and answers",
-    "wetenschap": "Science",
-}
-"""Labels before a headline, in lower case: ``Live - …``, ``Opinie | …``."""
-
-_PHRASES = {
-    "bekijk ook": "See also",
-    "kijk ook": "Watch also",
-    "lees meer": "Read more",
-    "lees ook": "Read also",
-    "lees verder": "Read on",
-    "luister ook": "Listen also",
-    "update": "Update",
-    "zie ook": "See also",
-}
-"""What points to another article or opens an addition, in lower case and without its colon."""
-
-_CREDITS = {
-    "beeld": "Image",
-    "bron": "Source",
-    "foto": "Photo",
-    "foto's": "Photos",
-    "fotograaf": "Photographer",
-    "fotografie": "Photography",
-    "illustratie": "Illustration",
-    "illustraties": "Illustrations",
-    "tekening": "Drawing",
-    "tekst": "Text",
-    "tekst en beeld": "Text and images",
-    "tekst en foto's": "Text and photos",
-}
-"""Labels before the maker of a picture or text, in lower case."""
-
-_ROLES = {
-    "binnenlandredactie": "domestic desk",
-    "buitenlandredactie": "foreign desk",
-    "correspondent": "correspondent",
-    "correspondente": "correspondent",
-    "correspondenten": "correspondents",
-    "economieredactie": "business desk",
-    "kunstredactie": "arts desk",
-    "medewerker": "contributor",
-    "medewerkers": "contributors",
-    "parlementaire redactie": "parliamentary desk",
-    "politieke redactie": "political desk",
-    "redacteur": "editor",
-    "redacteuren": "editors",
-    "redactie": "editorial staff",
-    "redactrice": "editor",
-    "sportredactie": "sports desk",
-    "sportverslaggever": "sports reporter",
-    "stadsredactie": "city desk",
-    "verslaggeefster": "reporter",
-    "verslaggever": "reporter",
-    "verslaggevers": "reporters",
-    "webredactie": "web desk",
-}
-"""Who wrote it, after ``Van onze`` or ``Door onze``."""
-
-_EXONYMS = {
-    "aken": "Aachen",
-    "antwerpen": "Antwerp",
-    "athene": "Athens",
-    "bagdad": "Baghdad",
-    "belgrado": "Belgrade",
-    "berlijn": "Berlin",
-    "boekarest": "Bucharest",
-    "boedapest": "Budapest",
-    "brugge": "Bruges",
-    "brussel": "Brussels",
-    "caïro": "Cairo",
-    "den haag": "The Hague",
-    "geneve": "Geneva",
-    "genève": "Geneva",
-    "gent": "Ghent",
-    "istanboel": "Istanbul",
-    "jeruzalem": "Jerusalem",
-    "kaapstad": "Cape Town",
-    "keulen": "Cologne",
-    "kiev": "Kyiv",
-    "kopenhagen": "Copenhagen",
-    "lissabon": "Lisbon",
-    "londen": "London",
-    "luik": "Liège",
-    "luxemburg": "Luxembourg",
-    "milaan": "Milan",
-    "moskou": "Moscow",
-    "münchen": "Munich",
-    "napels": "Naples",
-    "parijs": "Paris",
-    "peking": "Beijing",
-    "praag": "Prague",
-    "rijsel": "Lille",
-    "'s-gravenhage": "The Hague",
-    "seoel": "Seoul",
-    "sint-petersburg": "Saint Petersburg",
-    "straatsburg": "Strasbourg",
-    "teheran": "Tehran",
-    "tokio": "Tokyo",
-    "turijn": "Turin",
-    "venetië": "Venice",
-    "vaticaanstad": "Vatican City",
-    "warschau": "Warsaw",
-    "wenen": "Vienna",
-    "zürich": "Zurich",
-}
-"""Cities whose English name differs from the Dutch one, in lower case."""
 
 _AGENCIES = frozenset("afp anp ansa ap belga bloomberg dpa efe novum nu.nl reuters tass".split())
 """News agencies, in lower case."""
@@ -262,7 +122,7 @@ def byline(text: str) -> str | None:
     if len(text) > _LONGEST_BYLINE:
         return None
     if staff := _STAFF.fullmatch(text):
-        role = _ROLES.get(staff["role"].lower())
+        role = ROLES.get(staff["role"].lower())
         rest = staff["rest"] or ""
         before, at, place = rest.rpartition(" in ")
         names = before.strip() if at else rest.strip()
@@ -292,7 +152,7 @@ def credit(text: str) -> str | None:
     names = match["names"]
     if match["sign"]:
         return match["sign"] + _english_names(names) if _is_names(names) else None
-    label = _CREDITS.get(match["label"].lower())
+    label = CREDITS.get(match["label"].lower())
     # Without a colon "Foto Rutte" may be a headline: a whole name or a name in capitals is needed.
     known = ":" in match["colon"] or " " in names or names.isupper()
     if label is None or not known or not _is_names(names):
@@ -303,7 +163,7 @@ def credit(text: str) -> str | None:
 def _standing_alone(text: str, kind: BlockKind) -> str | None:
     """The English of a kicker or pointer that is all there is, else ``None``."""
     word = text.rstrip(" :")
-    english = _PHRASES.get(word.lower())
+    english = POINTERS.get(word.lower())
     if english is None and kind is BlockKind.HEADING:
         english = KICKERS.get(word.lower())
     return english and _with_capitals(english, word) + text[len(word) :]
@@ -326,9 +186,9 @@ def _pointer(text: str, kind: BlockKind) -> tuple[int, str]:
         label = _with_capitals("Update", match["label"])
         return match.end(), f"{label} {_english_time(match['time'])}: "
     label, colon, _ = text[:_LONGEST_DATELINE].partition(": ")
-    english = _PHRASES.get(label.lower())
+    english = POINTERS.get(label.lower())
     if kind is BlockKind.CAPTION:
-        english = english or _CREDITS.get(label.lower())
+        english = english or CREDITS.get(label.lower())
     return (
         (len(label) + 2, _with_capitals(english, label) + colon) if colon and english else (0, "")
     )
@@ -347,7 +207,7 @@ def _dateline(text: str, kind: BlockKind) -> tuple[int, str]:
         return 0, ""
     if places.isupper():
         words = places.lower().split()
-        if words[0] in _NO_PLACES or places.lower() in KICKERS or places.lower() in _PHRASES:
+        if words[0] in _NO_PLACES or places.lower() in KICKERS or places.lower() in POINTERS:
             return 0, ""
         if len(words) > 5 or sum(map(str.isalpha, places)) < 3 or any(map(str.isdigit, places)):
             return 0, ""
@@ -420,7 +280,7 @@ def _english_time(text: str) -> str:
 
 def _exonym(place: str) -> str:
     """The English name of a city, in capitals if it was."""
-    english = _EXONYMS.get(place.strip().lower())
+    english = EXONYMS.get(place.strip().lower())
     return place if english is None else _with_capitals(english, place)
 
 

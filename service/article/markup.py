@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from service.article.document import Markup
+from service.article.document import Markup, Sentence
 from service.article.normalization import is_blank
 from service.article.segmentation import split_sentences
 
@@ -60,6 +60,10 @@ class Draft:
     text: str
     markup: tuple[Markup, ...] = ()
     stray: tuple[str, ...] = ()
+
+    def numbered(self, number: int) -> Sentence:
+        """The sentence with its id, which is made of its number in the document, from 1."""
+        return Sentence(f"s{number}", self.start, self.end, self.text, self.markup, self.stray)
 
 
 def sentences_in(raw: str, pieces: Sequence[Inline], *, whole: bool = False) -> list[Draft]:

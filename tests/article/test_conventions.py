@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.article.conventions import KICKERS, Frame, byline, credit, frame, split_credit
+from service.article.conventions import Frame, byline, credit, frame, split_credit
 from service.article.document import BlockKind
 from service.article.normalization import normalize
+from service.article.phrases import CREDITS, EXONYMS, KICKERS, POINTERS, ROLES
 
 PARAGRAPH = BlockKind.PARAGRAPH
 HEADING = BlockKind.HEADING
@@ -302,8 +303,9 @@ def test_every_digit_is_kept(text: str, kind: BlockKind) -> None:
     assert re.findall("[0-9]", whole) == re.findall("[0-9]", text)
 
 
-def test_kickers_are_looked_up_in_small_letters() -> None:
-    assert all(kicker == kicker.lower() for kicker in KICKERS)
+@pytest.mark.parametrize("table", [CREDITS, EXONYMS, KICKERS, POINTERS, ROLES])
+def test_phrases_are_looked_up_in_small_letters(table: dict[str, str]) -> None:
+    assert all(phrase == phrase.lower() for phrase in table)
 
 
 @pytest.mark.timeout(20)

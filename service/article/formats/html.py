@@ -10,9 +10,9 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import count, groupby
 
-from service.article.document import Block, BlockKind, Document, Format, Sentence
+from service.article.document import Block, BlockKind, Document, Format
 from service.article.formats.html_tokenizer import Token, TokenKind, tokenize
 from service.article.formats.lines import nothing_to_translate
 from service.article.markup import Draft, Inline, InlineKind, sentences_in
@@ -105,17 +105,12 @@ def parse_html(html: str) -> Document:
     Returns:
         The document. Takes linear time.
     """
-    blocks: list[Block] = []
-    count = 0
-    for kind, drafts in html_blocks(html):
-        sentences = []
-        for draft in drafts:
-            count += 1
-            sentences.append(
-                Sentence(f"s{count}", draft.start, draft.end, draft.text, draft.markup, draft.stray)
-            )
-        blocks.append(Block(kind, tuple(sentences)))
-    return Document(html, tuple(blocks), Format.HTML)
+    numbers = count(1)
+    blocks = tuple(
+        Block(kind, tuple(draft.numbered(next(numbers)) for draft in drafts))
+        for kind, drafts in html_blocks(html)
+    )
+    return Document(html, blocks, Format.HTML)
 
 
 def html_blocks(html: str) -> Iterator[tuple[BlockKind, Sequence[Draft]]]:

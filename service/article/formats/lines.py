@@ -2,10 +2,11 @@
 
 import re
 
-from service.article.conventions import KICKERS, byline, credit, split_credit
+from service.article.conventions import byline, credit, split_credit
 from service.article.document import BlockKind
 from service.article.formats.tables import Span
 from service.article.normalization import normalize
+from service.article.phrases import KICKERS
 
 _RULE = re.compile(r"(?=.*[-_=*~+#─━═])[-_=*~+#|:.•·–—─━═┼│\s]{3,}+")
 

@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Literal
 
 from markdown_it.common.html_blocks import block_names
@@ -17,7 +18,7 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
-from service.article.document import Block, BlockKind, Document, Format, Sentence
+from service.article.document import Block, BlockKind, Document, Format
 from service.article.formats.html import html_blocks
 from service.article.formats.lines import nothing_to_translate
 from service.article.formats.markdown_inline import LINE_BREAK, PARSER, SEPARATOR, InlineReader
@@ -53,7 +54,7 @@ def parse_markdown(text: str) -> Document:
     line_feeds = [m.start() - number for number, m in enumerate(re.finditer("\r\n", text))]
     reader = _BlockReader(re.sub("\r\n?", "\n", text))
     blocks: list[Block] = []
-    count = 0
+    numbers = count(1)
     for kind, spans, joint in reader.contents:
         raw_spans = [
             (start + bisect_left(line_feeds, start), end + bisect_left(line_feeds, end))
@@ -64,17 +65,10 @@ def parse_markdown(text: str) -> Document:
         else:
             found = [_block(text, kind, _Content(text, raw_spans, joint), reader.env)]
         for block_kind, drafts in found:
-            sentences = []
-            for draft in drafts:
-                count += 1
-                sentences.append(
-                    Sentence(
-                        f"s{count}", draft.start, draft.end, draft.text, draft.markup, draft.stray
-                    )
-                )
-            if sentences:
+            if drafts:
+                sentences = tuple(draft.numbered(next(numbers)) for draft in drafts)
                 format_ = Format.HTML if joint == _HTML else None
-                blocks.append(Block(block_kind, tuple(sentences), format_))
+                blocks.append(Block(block_kind, sentences, format_))
     return Document(text, tuple(blocks), Format.MARKDOWN)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
 from service.article.document import Block, BlockKind, Document, Sentence
@@ -73,15 +74,12 @@ def parse_text(text: str) -> Document:
         and the time of a live-blog entry with its separator (``14:32 - ``; not ``20.45 uur – ``,
         which has a word in it).
     """
-    blocks: list[Block] = []
-    count = 0
-    for kind, spans in _blocks(text):
-        sentences = []
-        for start, end in spans:
-            count += 1
-            sentences.append(Sentence(f"s{count}", start, end, text[start:end]))
-        blocks.append(Block(kind, tuple(sentences)))
-    return Document(text, tuple(blocks))
+    numbers = count(1)
+    blocks = tuple(
+        Block(kind, tuple(Sentence(f"s{next(numbers)}", a, b, text[a:b]) for a, b in spans))
+        for kind, spans in _blocks(text)
+    )
+    return Document(text, blocks)
 
 
 def _blocks(text: str) -> Iterator[tuple[BlockKind, Iterable[Span]]]:
