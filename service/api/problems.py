@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import tracing
 from service.api.account import Account
+from service.api.hosts import check_host
 from service.errors import (
     InvalidRequest,
     MethodNotAllowed,
@@ -116,6 +117,7 @@ class RequestContext:
             try:
                 _check_open(health)
                 _check_headers(scope)
+                check_host(scope, scope["app"].state.settings)
                 await self._app(scope, receive_noting, send_with_id)
             except ServiceError as error:
                 if error.status == 500:

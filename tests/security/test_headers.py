@@ -1,11 +1,17 @@
 """What every answer says and does not say in its head, whoever asks for what."""
 
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import pytest
+from fakes import FakeTranslator
+from fastapi import FastAPI
 
 from service import __version__
+from service.app import create_app
+from service.settings import Settings
 
 if TYPE_CHECKING:
     from loopback import Client, Reply
@@ -72,10 +78,50 @@ def test_what_is_no_http_is_answered_with_the_same_head(server: "Client") -> Non
 def test_the_host_header_comes_back_in_no_answer(server: "Client", name: str) -> None:
     headers = {"X_Forwarded_Host": EVIL, "X_Forwarded_Proto": EVIL, "Forwarded": f"host={EVIL}"}
     plain = ask(server, name)
-    for host in (f"kortom@{EVIL}:99999/x?y#z", ""):
+    for host in (f"kortom@{EVIL}:99999/x?y#z", f"{EVIL}:{'9' * 5_000}", ""):
         reply = ask(server, name, Host=host, **headers)
         assert reply.status == plain.status
         assert EVIL not in f"{reply.headers} {reply.body.decode()}"
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/jobs", "/livez", "/no-such-path"])
+@pytest.mark.parametrize(
+    "name",
+    ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "evil-localhost", "x@y"],
+)
+def test_a_name_that_others_may_give_this_machine_is_refused(
+    server: "Client", path: str, name: str
+) -> None:
+    """A page whose name leads to this machine (DNS rebinding) is of one origin with the server."""
+    reply = server.get(path, Host=f"{name}:{server.port}")
+    assert reply.status == 400
+    assert reply.json()["code"] == "bad_request"
+    assert name not in f"{reply.headers} {reply.json()}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["localhost", "LocalHost", "localhost.", "kortom.localhost", "127.0.0.1", "127.8.9.1", "[::1]"],
+)
+def test_this_machine_is_asked_by_its_own_names(server: "Client", name: str) -> None:
+    assert server.get("/livez", Host=f"{name}:{server.port}").status == 200
+
+
+@pytest.mark.parametrize("host", ["kortom.example", "kortom.example:443", "kortom.example:8443"])
+def test_a_proxy_may_pass_on_the_name_that_it_was_asked_for(server: "Client", host: str) -> None:
+    assert server.get("/livez", Host=host).status == 200
+
+
+@pytest.mark.parametrize("require_keys", [True, False])
+def test_who_decides_about_keys_decides_about_names(
+    settings: Settings,
+    start_server: Callable[[FastAPI], AbstractContextManager["Client"]],
+    require_keys: bool,
+) -> None:
+    """With keys a stranger's page has none; without them by choice, any name may be in use."""
+    wanted = settings.model_copy(update={"require_keys": require_keys})
+    with start_server(create_app(wanted, translator=FakeTranslator())) as client:
+        assert client.get("/livez", Host=f"kortom.example:{client.port}").status == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/articles", "/v1/models", "/", "/no-such-path", "*"])
