@@ -58,6 +58,8 @@ _INSIDE_NAMES = frozenset("of the and for".split())
 _SINGULAR = re.compile(r"['’]s\b|,? (?:is|was|has|does|says|[A-ZÀ-Þ])")
 _VERB = re.compile(r" (?:had|will|would|can|could|may|might|must|did|said|told|[a-z]{2,}ed)\b")
 """What may follow a name that begins a sentence."""
+_INNER_CAPITAL = re.compile(r"[a-zß-öø-ÿ][A-ZÀ-ÖØ-Þ]")
+"""As in ``eBay`` and ``VolkerWessels``: a name wherever it stands."""
 _NO_NAME = re.compile(r"(?:ly|ing|ion|ment|ness|ity|ance|ence|ism|ship|men|people)$", re.IGNORECASE)
 """Endings of adverbs, participles and nouns that begin a sentence without an article before."""
 
@@ -260,6 +262,8 @@ def _forms(key: str) -> frozenset[str]:
 
 
 def _opens_as_name(word: str, text: str, end: int) -> bool:
+    if _INNER_CAPITAL.search(word):
+        return True
     if _NO_NAME.search(word):
         return False
     plural = word.endswith("s") and not word.isupper()
@@ -281,11 +285,12 @@ def _words(text: str) -> list[_Word]:
 
 
 def _runs(words: list[_Word]) -> list[list[_Word]]:
-    """The words with a capital, those together that only small words stand between."""
+    """The words with a capital, at their beginning or inside (``eBay``), those together that only
+    small words stand between."""
     runs: list[list[_Word]] = []
     joined = False
     for word in words:
-        if word.text[0].isupper() and (word.text.isupper() or not _is_function_word(word)):
+        if word.text != word.text.lower() and (word.text.isupper() or not _is_function_word(word)):
             if joined and not word.opens:
                 runs[-1].append(word)
             else:

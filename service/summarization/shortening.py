@@ -97,12 +97,16 @@ _RESERVATION = re.compile(
       although | but | except | excluding | fails? | failed | hardly | however | if | never
       | neither | no | none | nor | not | nothing | only | otherwise | provided | rather | though
       | unless | until | whereas | without | yet | cannot | den(?:y|ies|ied)
-      | allegedly | reportedly
+      | alleg(?:edly|e[ds]?|ing|ations?) | reportedly | claim(?:s|ed|ing)? | suspected | later
+      | supposed(?:ly)? | assum(?:e[ds]?|ing) | suggest(?:s|ed)? | rumou?r(?:s|ed)?
+      | (?:false|wrong|incorrect|mistaken)(?:ly)? | lie[ds]? | jok(?:e[ds]?|ing) | story
+      | depend(?:s|ed|ing) | as\slong\sas | in\scase | exceptions? | apart\sfrom
+      | annulled | cancelled | overturned | reversed | revoked | vetoed | withdrawn | withdrew
     )\b | n['’]t\b
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""What takes back or limits what was said before: a clause with it is never dropped."""
+"""What takes back, limits or doubts what was said before: a clause with it is never dropped."""
 
 _SAYING = (
     r"(?:said|says|say|added|adds|told|tells|reported|reports|wrote|writes|announced|confirmed"

@@ -252,9 +252,9 @@ def test_work_can_be_ended_while_bullets_are_checked() -> None:
 def test_a_bullet_full_of_one_number_does_not_keep_a_long_article_busy() -> None:
     document = paragraph(["Votes were counted there again."] * 10_000)
     generator = FakeGenerator(lambda _: "1 " * 140 + "votes.")
-    start = time.process_time()
+    start = time.thread_time()
     summarizer(generator).summarize(document, 3)
-    assert time.process_time() - start < 5
+    assert time.thread_time() - start < 5
 
 
 def test_every_section_gets_the_lengths_that_its_own_size_asks_for() -> None:
@@ -486,9 +486,9 @@ def test_fifty_thousand_words_take_seconds_at_most() -> None:
         [(BlockKind.PARAGRAPH, sentences[start : start + 5]) for start in range(0, 2_500, 5)]
     )
     generator = FakeGenerator(lambda source: ". ".join(source.split(". ")[:4]) + ".")
-    started = time.process_time()
+    started = time.thread_time()
     bullets = summarizer(generator).summarize(document, 10, max_words=30)
-    seconds = time.process_time() - started
+    seconds = time.thread_time() - started
     assert len(bullets) == 10
     assert len(generator.sources) <= 60  # 50 if blocks could be divided
     tenths = [int(bullet.sources[0][1:]) // 250 for bullet in bullets]

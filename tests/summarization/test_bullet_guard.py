@@ -140,6 +140,7 @@ def test_an_article_about_a_helpline_may_have_a_bullet_about_it() -> None:
         "Kolkman opened a new bridge over the canal on 4-5-2026.",
         "Police deny that the bridge was closed in June.",
         "The bridge was not closed in June, police say.",
+        "The council did not vote for a second ferry.",
     ],
 )
 def test_the_same_said_otherwise_passes(bullet: str) -> None:
@@ -166,6 +167,11 @@ def test_the_same_said_otherwise_passes(bullet: str) -> None:
         ("Wilhelmina opened a new bridge over the canal.", "source_elsewhere", "Wilhelmina"),
         ("Engineers warned that the bridge was safe for buses.", "negation_missing", "not safe"),
         ("Kolkman never opened a new bridge over the canal.", "negation_missing", "never opened"),
+        ("The council voted for a second ferry.", "negation_missing", "voted for"),
+        ("Kolkman closed a new bridge over the canal.", "negation_missing", "closed"),
+        ("30 percent of all bridges were built after 1950.", "negation_missing", "after"),
+        ("eBay opened a new bridge over the canal.", "name_mismatch", "eBay"),
+        ("THE DEKKERS OPENED A NEW BRIDGE OVER THE CANAL.", "unsupported", "all in capitals"),
         ("Voters elected a poet who breeds sheep.", "unsupported", "support 0.00"),
     ],
 )
@@ -217,7 +223,7 @@ def test_any_bullet_and_article_get_every_code_at_most_once_and_in_order(
 )
 def test_hostile_text_takes_no_time(piece: str) -> None:
     text = piece * (100_000 // len(piece))
-    started = time.process_time()
+    started = time.thread_time()
     check("The mayor of Zorkdam did not open 9 bridges in May.", receipts_of(text, *NEWS))
     check(text + "mayor", receipts_of(*NEWS))
-    assert time.process_time() - started < 2
+    assert time.thread_time() - started < 2

@@ -194,9 +194,9 @@ def test_time_grows_with_the_document_and_not_with_its_square() -> None:
             for i in range(count)
         ]
         document = make_document([(BlockKind.PARAGRAPH, sentences)])
-        started = time.process_time()
+        started = time.thread_time()
         SUMMARIZER.summarize(document, 3)
-        return time.process_time() - started
+        return time.thread_time() - started
 
     # Eight times the text: 8 when linear, 64 when quadratic.
     assert min(seconds(5_000) for _ in range(3)) < 24 * min(seconds(625) for _ in range(3))

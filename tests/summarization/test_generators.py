@@ -316,9 +316,9 @@ def test_a_lone_surrogate_is_read_as_a_question_mark(tokenizer: BartTokenizer) -
 @pytest.mark.parametrize("unit", ["a", " ", "1", "a. ", "<", "</s>", "é", "\n", "'", "🎉"])
 def test_100_kb_of_anything_are_counted_in_a_second(tokenizer: BartTokenizer, unit: str) -> None:
     text = unit * (100_000 // len(unit.encode()))
-    start = time.process_time()
+    start = time.thread_time()
     tokenizer.encode(text)
-    assert time.process_time() - start < 1
+    assert time.thread_time() - start < 1
 
 
 # The profiles.

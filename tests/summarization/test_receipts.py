@@ -243,10 +243,10 @@ def test_any_text_has_stems(text: str) -> None:
 )
 def test_hostile_text_takes_no_time(piece: str) -> None:
     text = piece * (100_000 // len(piece))
-    started = time.process_time()
+    started = time.thread_time()
     receipts = article(text, "The mayor opened a bridge.")
     receipts.cite(text + "mayor")
-    assert time.process_time() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_time_grows_with_the_document_and_not_with_its_square() -> None:
@@ -255,9 +255,9 @@ def test_time_grows_with_the_document_and_not_with_its_square() -> None:
             f"In town {i} the council of {i % 97} took vote {i % 13} on the bridge of {i % 7}."
             for i in range(count)
         ]
-        started = time.process_time()
+        started = time.thread_time()
         article(*sentences).cite("The council of town 5 took a vote on the bridge of 3.")
-        return time.process_time() - started
+        return time.thread_time() - started
 
     # Eight times the text: 8 when linear, 64 when quadratic.
     assert min(seconds(4_000) for _ in range(3)) < 24 * min(seconds(500) for _ in range(3))

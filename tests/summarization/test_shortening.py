@@ -107,6 +107,14 @@ def test_a_long_sentence_ends_where_a_clause_ends(
         "The bridge was opened in May, although the road to it is closed.",
         "The bridge was sold to a firm, which has not paid for it.",
         "The bridge was built by the city (but not by the mayor), which paid for it.",
+        # What casts doubt on the first words, or takes them back, would be lost.
+        "The old mayor of Ede took the money, the prosecutor of Utrecht alleged.",
+        "The old mayor of Ede took the money, according to a false rumour.",
+        "The old mayor of Ede took the money, the paper wrongly reported on Friday.",
+        "The tax on houses goes down in May, as long as parliament agrees to it.",
+        "All trains to the south were late, with the exception of those to Spain.",
+        "The old club won the final match, which was annulled by the federation.",
+        "The mayor was fined a million euros, a sum that was later reduced.",
         # What remains would be no sentence.
         "The mayor of the city of Utrecht, who was ill, said that the bridge would close.",
         "The firm in the old city of Utrecht, which was closed, because it rained, has moved.",
@@ -232,11 +240,11 @@ def test_promises_on_any_text(text: str, max_words: int) -> None:
 )
 def test_hostile_text_takes_linear_time(unit: str) -> None:
     text = "The mayor was ill" + unit * (100_000 // len(unit))
-    started = time.process_time()
+    started = time.thread_time()
     for max_words in (5, 10_000):
         shorten(text, max_words)
         cut(text, max_words)
-    assert time.process_time() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def bullet(text: str, support: float = 1.0) -> Bullet:
