@@ -1,20 +1,17 @@
 """The torch engine of summaries: the checkpoint through transformers; the reference."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import BartForConditionalGeneration, GenerationConfig
-from transformers.utils.logging import disable_progress_bar
 
 from service.errors import InferenceError
 from service.machine import parallel_batches
 from service.summarization.decoding import Decoding
 from service.summarization.generator import Generated
 from service.summarization.tokenizer import END, PADDING, START, UNKNOWN, BartTokenizer
-from service.translation.marian import torch_placement
+from service.translation.marian import load_torch
 
 
 class TorchGenerator:
@@ -42,18 +39,17 @@ class TorchGenerator:
         inter_threads: int | None = None,
         intra_threads: int = 1,
     ) -> None:
-        if not sys.stderr.isatty():
-            disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped upstream
-        self._device, dtype, self.engine = torch_placement(device)
-        torch.set_num_threads(intra_threads)
+        self._model, self.engine = load_torch(
+            BartForConditionalGeneration,
+            directory / "hub",
+            device=device,
+            intra_threads=intra_threads,
+        )
+        self._device: torch.device = self._model.device
         self.inter_threads = parallel_batches(inter_threads, intra_threads, self._device.type)
         self._decoding = decoding
         self.max_source_tokens = decoding.max_source_tokens
         self._tokenizer = BartTokenizer(directory / "hub")
-        model: Any = BartForConditionalGeneration.from_pretrained(
-            directory / "hub", local_files_only=True, use_safetensors=True, dtype=dtype
-        )
-        self._model = model.to(self._device).eval()
         vocabulary = self._tokenizer.vocabulary
         self._end = vocabulary[END]
         self._tokens = {index: token for token, index in vocabulary.items()}

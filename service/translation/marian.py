@@ -22,12 +22,15 @@ sentence is a batch of its own: float32 kernels round differently for other numb
 takes some 3 times as long as batches of 16; this engine is the reference, not the fast one."""
 
 
-def torch_placement(device: str) -> tuple[torch.device, torch.dtype, str]:
-    """Where a model runs, in what arithmetic, and the name of the engine: ``torch/float32``.
+def load_torch(model_class: Any, hub: Path, *, device: str, intra_threads: int) -> tuple[Any, str]:
+    """A checkpoint on a device, and the name of the engine: ``torch/float32``.
 
     Args:
+        model_class: of transformers.
+        hub: the directory of the safetensors checkpoint.
         device: ``cpu``, ``cuda`` or ``auto``, which takes a CUDA device when there is one. On CPU
             models run in float32, on CUDA in float16.
+        intra_threads: threads inside a batch; torch has one number for the whole process.
 
     Raises:
         StartupError: ``cuda`` was asked for and there is none.
@@ -36,9 +39,14 @@ def torch_placement(device: str) -> tuple[torch.device, torch.dtype, str]:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     elif device == "cuda" and not torch.cuda.is_available():
         raise StartupError("torch sees no CUDA device: use --device cpu or auto")
-    if device == "cuda":
-        return torch.device(device), torch.float16, "torch/float16"
-    return torch.device(device), torch.float32, "torch/float32"
+    if not sys.stderr.isatty():
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped upstream
+    torch.set_num_threads(intra_threads)
+    precision = "float16" if device == "cuda" else "float32"
+    model = model_class.from_pretrained(
+        hub, local_files_only=True, use_safetensors=True, dtype=getattr(torch, precision)
+    )
+    return model.to(device).eval(), f"torch/{precision}"
 
 
 class TorchTranslator:
@@ -70,18 +78,14 @@ class TorchTranslator:
         inter_threads: int | None = None,
         intra_threads: int = 1,
     ) -> None:
-        if not sys.stderr.isatty():
-            disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped upstream
-        self._device, dtype, self.engine = torch_placement(device)
-        torch.set_num_threads(intra_threads)
+        self._model, self.engine = load_torch(
+            MarianMTModel, directory / "hub", device=device, intra_threads=intra_threads
+        )
+        self._device: torch.device = self._model.device
         self.inter_threads = parallel_batches(inter_threads, intra_threads, self._device.type)
         self.max_batch_tokens = MAX_BATCH_TOKENS if self._device.type == "cuda" else 1
         self._decoding = decoding
         self._tokenizer = SentencePieceTokenizer(directory / "hub", prefix)
-        model: Any = MarianMTModel.from_pretrained(
-            directory / "hub", local_files_only=True, use_safetensors=True, dtype=dtype
-        )
-        self._model = model.to(self._device).eval()
         vocabulary = self._tokenizer.vocabulary
         end, padding = vocabulary[END], vocabulary[PADDING]
         # Replaces the checkpoint's own, of which generate() would mix in what is left unsaid.
