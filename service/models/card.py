@@ -1,6 +1,7 @@
 """Model cards as configuration: the front matter of ``model_cards/NAME.md``, validated."""
 
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -166,6 +167,8 @@ def _read(path: Path) -> ModelCard:
     # Imported here: it takes a second, and its constants are read from the environment once.
     import huggingface_hub
 
+    # What it warns of, a card without front matter, is refused below.
+    logging.getLogger("huggingface_hub.repocard").setLevel(logging.ERROR)
     try:
         card = huggingface_hub.ModelCard.load(path)
         data = card.data.to_dict()

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from service.errors import ModelCorrupt, ModelNotInstalled
-from service.flags import add_settings, read_settings
+from service.flags import add_settings, format_columns, read_settings
 from service.models.card import ModelCard, load_card, load_cards
 from service.models.profiles import PROFILES
 from service.models.store import WITHOUT_FILES, ModelStore
@@ -34,10 +34,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "pull", parents=[common], help="fetch, convert and install a model"
     )
     command.add_argument("name", metavar="NAME")
-    command.add_argument(
+    origin = command.add_mutually_exclusive_group()
+    origin.add_argument(
         "--revision", metavar="REV", help="branch, tag, ref or commit instead of the card's"
     )
-    command.add_argument(
+    origin.add_argument(
         "--from",
         dest="source",
         type=Path,
@@ -63,22 +64,11 @@ def _list(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments)
     store = ModelStore(settings.models_dir)
     installed = set(store.installed())
-    header = ("NAME", "TASK", "LICENCE", "PROFILES", "INSTALLED")
-    rows: list[tuple[str, ...]] = [
-        (
-            card.name,
-            card.task,
-            card.license,
-            _profiles(card.name),
-            _state(store, card, card.name in installed),
-        )
-        for card in load_cards(settings.cards_dir).values()
-    ]
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    for row in (header, *rows):
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+    rows = [("NAME", "TASK", "LICENCE", "PROFILES", "INSTALLED")]
+    for card in load_cards(settings.cards_dir).values():
+        state = _state(store, card, card.name in installed)
+        rows.append((card.name, card.task, card.license, _profiles(card.name), state))
+    print(format_columns(rows))
     return 0
 
 
@@ -86,20 +76,18 @@ def _show(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments)
     card = load_card(arguments.name, settings.cards_dir)
     store = ModelStore(settings.models_dir)
+    origin = f"{card.repository} at {card.revision}" if card.repository else "part of Kortom"
     facts = {
         "name": card.name,
         "task": card.task,
         "language": ", ".join(card.language),
         "licence": card.license,
-        "repository": f"{card.repository} at {card.revision}"
-        if card.repository
-        else "part of Kortom",
-        "beam size": str(card.decoding.beam_size),
+        "repository": origin,
         "profiles": _profiles(card.name),
         "installed": _state(store, card, card.name in store.installed()),
     }
-    if card.architecture == "extractive":
-        del facts["beam size"]
+    if card.architecture != "extractive":
+        facts["beam size"] = str(card.decoding.beam_size)
     for key, value in facts.items():
         print(f"{key + ':':12} {value}")
     print()
@@ -144,14 +132,13 @@ def _progress(line: str) -> None:
 
 
 def _profiles(name: str) -> str:
-    return (
-        ", ".join(
-            key
-            for key, value in PROFILES.items()
-            if name in (value.translation, value.summarization)
-        )
-        or "-"
-    )
+    """The profiles that serve the model, for people."""
+    serving = [
+        profile
+        for profile, models in PROFILES.items()
+        if name in (models.translation, models.summarization)
+    ]
+    return ", ".join(serving) or "-"
 
 
 def _state(store: ModelStore, card: ModelCard, installed: bool) -> str:

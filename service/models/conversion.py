@@ -173,19 +173,22 @@ def _modernize_config(hub: Path, architecture: Architecture) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silences what is no news: bars of loading from the disk, and MarianTokenizer asking for
-    sacremoses, which it never calls (models.md 2.2)."""
+    """Silences what is no news: bars of loading from the disk, tables of missing weights, which are
+    refused by their names, and MarianTokenizer asking for sacremoses, which it never calls
+    (models.md 2.2)."""
     from transformers.utils import logging as library_logging
 
     logging: Any = library_logging  # its functions carry no annotations
 
-    bars = logging.is_progress_bar_enabled()
+    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
             yield
     finally:
+        logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
 

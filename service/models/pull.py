@@ -43,6 +43,8 @@ _ENDPOINT = "https://huggingface.co"
 _TIMEOUT_SECONDS = 10
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _COMMIT_DIGITS = 12
+_MOST_BYTES = 20_000_000_000
+"""Of one file: no model of this kind comes near."""
 
 
 class _BrokenDownloadError(PullError):
@@ -80,8 +82,12 @@ def pull(
 
     if card.architecture == "extractive":
         raise PullError(f"{card.name} is part of the program: there is nothing to pull")
-    if source is None and card.repository is None:
+    if source is not None:
+        revision = "local"
+    elif card.repository is None:
         raise PullError(f"{card.name} is part of the package: there is nothing to pull")
+    else:
+        revision = revision or card.revision or "main"
     partial = store.models_dir / ".partial"
     staging = partial / card.name
     try:
@@ -91,7 +97,7 @@ def pull(
                 commit, staging = "local", partial / f"{card.name}-local"
                 _copy(card, source, staging, progress)
             else:
-                commit, files = _resolve(card, revision or card.revision or "main")
+                commit, files = _resolve(card, revision)
                 if installed := _installed(store, card, commit):
                     progress(f"{card.name}: commit {commit} is installed already")
                     return installed
@@ -101,7 +107,7 @@ def pull(
             progress(f"{card.name}: checksums")
             manifest = Manifest(
                 repository=card.repository,
-                revision="local" if source is not None else revision or card.revision or "main",
+                revision=revision,
                 commit=commit,
                 created=datetime.now(UTC).replace(microsecond=0),
                 versions={name: version(name) for name in ("ctranslate2", "torch", "transformers")}
@@ -177,7 +183,14 @@ def _resolve(card: ModelCard, revision: str) -> tuple[str, "list[RepoSibling]"]:
         raise PullError(f"{_endpoint()} names no commit for {repository} at {revision}")
     siblings = {sibling.rfilename: sibling for sibling in info.siblings or ()}
     chosen = choose_files(card, siblings.keys(), f"{repository} at {revision}")
-    return info.sha or "", [siblings[name] for name in chosen]
+    files = [siblings[name] for name in chosen]
+    for file in files:
+        size: object = file.size  # whatever the hub wrote
+        if size is not None and not (isinstance(size, int) and 0 <= size <= _MOST_BYTES):
+            raise PullError(
+                f"{_endpoint()} names no possible size for {file.rfilename} of {repository}"
+            )
+    return info.sha or "", files
 
 
 def choose_files(card: ModelCard, present: Collection[str], origin: str) -> list[str]:
@@ -226,7 +239,10 @@ def _fetch(card: ModelCard, commit: str, file: "RepoSibling", target: Path) -> N
     progress, retries, and goes on with a Range request.
     """
     from huggingface_hub import hf_hub_url
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # re-exported
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: re-exported
+        HfHubHTTPError,
+        HTTPError,
+    )
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils._headers import build_hf_headers
 
@@ -249,20 +265,30 @@ def _fetch(card: ModelCard, commit: str, file: "RepoSibling", target: Path) -> N
                 expected_size=file.size,
                 displayed_filename=file.rfilename,
             )
-    except (HTTPError, OSError) as error:
-        if _disk_full(error):
+        arrived = _matches(partial, file)
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        raise _broken_off(card, file, f"{_endpoint()} answered {status}") from error
+    except (HTTPError, ConnectionError, TimeoutError) as error:
+        raise _broken_off(card, file, one_line(error)) from error
+    except OSError as error:
+        if error.errno is not None:
             raise
-        raise _BrokenDownloadError(
-            f"the download of {file.rfilename} of {card.repository} broke off ({one_line(error)}): "
-            f"run `kortom models pull {card.name}` again, it goes on from there"
-        ) from error
-    if not _matches(partial, file):
+        arrived = False  # http_get got to the end of another number of bytes than the hub had named
+    if not arrived:
         partial.unlink()
         raise _BrokenDownloadError(
-            f"{file.rfilename} of {card.repository} arrived damaged (wrong checksum): "
+            f"{file.rfilename} of {card.repository} arrived damaged (wrong size or checksum): "
             f"run `kortom models pull {card.name}` again"
         )
     partial.replace(target)
+
+
+def _broken_off(card: ModelCard, file: "RepoSibling", reason: str) -> _BrokenDownloadError:
+    return _BrokenDownloadError(
+        f"the download of {file.rfilename} of {card.repository} broke off ({reason}): "
+        f"run `kortom models pull {card.name}` again, it goes on from there"
+    )
 
 
 def _matches(path: Path, file: "RepoSibling") -> bool:

@@ -59,6 +59,9 @@ class Hub:
         break_after: a content of more bytes than this is broken off there, once; later requests for
             contents are answered 503 until :meth:`heal`.
         spoil: contents are sent with their last byte changed.
+        page: what is sent, with status 200, in place of every content.
+        size: what is named as the size of every file.
+        fail: every content is answered with this status.
         answer: answer every request with this status.
     """
 
@@ -68,6 +71,9 @@ class Hub:
         self.break_after: int | None = None
         self.broken = False
         self.spoil = False
+        self.page: bytes | None = None
+        self.size: object = None
+        self.fail: int | None = None
         self.answer: int | None = None
         hub = self
 
@@ -94,6 +100,7 @@ class Hub:
     def heal(self) -> None:
         """Ends whatever it was told to do wrong, and forgets the calls."""
         self.break_after, self.broken, self.spoil, self.answer = None, False, False, None
+        self.page, self.size, self.fail = None, None, None
         self.calls.clear()
 
     def fetched(self) -> list[str]:
@@ -169,6 +176,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             blobs = "blobs=" in self.path
             siblings = [_sibling(n, c) if blobs else {"rfilename": n} for n, c in files.items()]
+            if self.hub.size is not None:
+                siblings = [sibling | {"size": self.hub.size} for sibling in siblings]
             self._json(
                 {"_id": "0", "id": name, "modelId": name, "sha": commit, "siblings": siblings}
             )
@@ -215,8 +224,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _content(self, content: bytes, headers: dict[str, str] | None = None) -> None:
         headers = {"Accept-Ranges": "bytes", **(headers or {})}
-        if self.hub.broken:
-            self._send(503, b"")
+        if self.hub.broken or self.hub.fail:
+            self._send(self.hub.fail or 503, b"")
+            return
+        if self.hub.page is not None:
+            self._send(200, self.hub.page)
             return
         if self.hub.spoil:
             content = content[:-1] + bytes([content[-1] ^ 1])

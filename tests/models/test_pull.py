@@ -218,11 +218,43 @@ def test_a_broken_download_leaves_no_model_and_the_next_pull_goes_on(
 
 def test_a_damaged_download_is_refused_and_fetched_anew(hub: Hub, store: ModelStore) -> None:
     hub.spoil = True
-    with pytest.raises(PullError, match="wrong checksum"):
+    with pytest.raises(PullError, match="arrived damaged"):
         pull(load_card(OPUS), store)
     assert_nothing_half_made(store)
     hub.heal()
     pull(load_card(OPUS), store)
+
+
+@pytest.mark.parametrize("page", [b"<h1>Log in first</h1>", b"<p>" * 100_000])
+def test_a_page_in_place_of_a_file_does_not_spoil_the_next_pull(
+    hub: Hub, store: ModelStore, page: bytes
+) -> None:
+    hub.page = page
+    with pytest.raises(PullError, match=r"config\.json .* arrived damaged") as caught:
+        pull(load_card(OPUS), store)
+    assert "\n" not in caught.value.detail
+    assert_nothing_half_made(store)
+    hub.heal()
+    pull(load_card(OPUS), store)
+    store.verify(OPUS)
+
+
+@pytest.mark.parametrize("size", [-1, 10**15, "many", 1.5])
+def test_a_size_that_can_not_be_is_refused(hub: Hub, store: ModelStore, size: object) -> None:
+    hub.size = size
+    with pytest.raises(PullError, match="no possible size for"):
+        pull(load_card(OPUS), store)
+    assert hub.fetched() == []
+
+
+def test_a_file_that_the_hub_does_not_give_is_said_with_its_status(
+    hub: Hub, store: ModelStore
+) -> None:
+    hub.fail = 500
+    with pytest.raises(PullError, match=r"config\.json .* broke off \(.* answered 500\)") as caught:
+        pull(load_card(OPUS), store)
+    assert "\n" not in caught.value.detail
+    assert_nothing_half_made(store)
 
 
 def test_a_failed_pull_keeps_the_installed_version(
