@@ -1,7 +1,8 @@
-"""Settings as flags of the ``kortom`` command: ``--max-body-bytes`` is ``max_body_bytes``."""
+"""What the commands of ``kortom`` share: settings as flags (``--max-body-bytes`` is
+``max_body_bytes``), numbers within limits, and tables."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from pydantic import SecretStr
 
@@ -51,3 +52,27 @@ def read_settings(options: argparse.Namespace, *, json_log: bool = False) -> Set
     settings = load_settings(**flags)
     logs.configure(settings.log_level, json_lines=json_log)
     return settings
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """The ``type`` of a flag that takes a whole number from ``least`` to ``most``."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"not a number from {least} to {most}")
+        return number
+
+    return read
+
+
+def format_columns(rows: Sequence[Sequence[str]]) -> str:
+    """The rows, of which the first is the head, as lines with their cells one under the other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )

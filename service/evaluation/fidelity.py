@@ -6,14 +6,20 @@ the served model. The same checks on a reference translation tell how often they
 
 import argparse
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from service.article.normalization import normalize
 from service.article.warnings import ArticleWarning, Severity, WarningCode
-from service.evaluation.parallel import read_parallel, translate_lines
+from service.evaluation.parallel import (
+    Load,
+    add_parallel_flags,
+    read_parallel,
+    translate_lines,
+)
+from service.flags import PIPELINE_SETTINGS, add_settings, whole_number
 from service.pipeline import ArticlePipeline
 from service.translation import guard
 
@@ -147,38 +153,37 @@ def format_examples(judged: Sequence[Judged], count: int) -> str:
     return "\n".join(lines)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of ``kortom eval fidelity`` but for the settings."""
-    parser.add_argument(
-        "--set", type=Path, metavar="FILE.nl", help="Dutch lines [the seeds of a checkout]"
-    )
-    parser.add_argument(
-        "--reference", type=Path, metavar="FILE.en", help="good translations, to compare with"
-    )
-    parser.add_argument(
-        "--hypotheses", type=Path, metavar="FILE.en", help="translations to judge; no model runs"
-    )
-    parser.add_argument(
-        "--examples", type=int, default=0, metavar="N", help="print N sentences with each warning"
-    )
-    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
-
-
-def run(options: argparse.Namespace, load: Callable[[], ArticlePipeline]) -> int:
-    """``kortom eval fidelity``: read or make translations, judge and print; the exit code.
+def add_parser(subparsers: Any, load: Load[ArticlePipeline]) -> None:
+    """Add ``fidelity`` to the measurements of ``kortom eval``.
 
     Args:
-        options: the parsed flags.
+        subparsers: of ``kortom eval``.
         load: loads the served models.
-
-    Raises:
-        InvalidRequest: a file can't be read, or the files do not fit each other.
-        StartupError: a model is missing.
     """
+    parser = subparsers.add_parser(
+        "fidelity",
+        help="count the warnings of translations",
+        description="Count the sentences with each warning: those that the served model "
+        "translates, or those of --hypotheses. Files hold one UTF-8 line per sentence.",
+    )
+    add_parallel_flags(parser)
+    parser.add_argument(
+        "--examples",
+        type=whole_number(0, 1_000),
+        default=0,
+        metavar="N",
+        help="print N sentences with each warning",
+    )
+    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+    add_settings(parser, PIPELINE_SETTINGS)
+    parser.set_defaults(run=partial(_run, load))
+
+
+def _run(load: Load[ArticlePipeline], options: argparse.Namespace) -> int:
     parallel = read_parallel(options.set, options.reference, options.hypotheses)
     sources, references, hypotheses = parallel.sources, parallel.references, parallel.hypotheses
     reference = None if references is None else rate(judge(sources, references))
-    judged = translate(sources, load()) if hypotheses is None else judge(sources, hypotheses)
+    judged = translate(sources, load(options)) if hypotheses is None else judge(sources, hypotheses)
     rates = rate(judged)
     if options.json:
         report = {"sentences": rates.sentences, "hypotheses": rates.as_json()}
@@ -187,6 +192,6 @@ def run(options: argparse.Namespace, load: Callable[[], ArticlePipeline]) -> int
         print(json.dumps(report, indent=2))
     else:
         print(format_table(rates, reference))
-        if options.examples > 0:
+        if options.examples:
             print(format_examples(judged, options.examples))
     return 0

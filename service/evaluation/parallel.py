@@ -1,14 +1,21 @@
-"""Parallel texts: files that hold one UTF-8 line per sentence, and their translation."""
+"""What the measurements share: parallel texts (files that hold one UTF-8 line per sentence), the
+flags that name them, and their translation."""
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from service.article.normalization import is_blank
 from service.errors import InvalidRequest
 from service.evaluation.seeds import SeedArticle, SeedError, load_seeds
 from service.pipeline import ArticlePipeline
 from service.translation.documents import TranslatedDocument
+
+Model = TypeVar("Model")
+Load = Callable[[argparse.Namespace], Model]
+"""Loads what the parsed flags ask for; raises StartupError when a model is missing or damaged."""
 
 SEEDS = Path("seeds")
 """In a checkout, the set that is taken when none is given."""
@@ -27,6 +34,19 @@ class ParallelText:
     sources: list[str]
     references: list[str] | None
     hypotheses: list[str] | None
+
+
+def add_parallel_flags(parser: argparse.ArgumentParser) -> None:
+    """Add ``--set``, ``--reference`` and ``--hypotheses``, the files of :func:`read_parallel`."""
+    parser.add_argument(
+        "--set", type=Path, metavar="FILE.nl", help="Dutch lines [the seeds of a checkout]"
+    )
+    parser.add_argument(
+        "--reference", type=Path, metavar="FILE.en", help="good translations, to compare with"
+    )
+    parser.add_argument(
+        "--hypotheses", type=Path, metavar="FILE.en", help="translations to judge; no model runs"
+    )
 
 
 def read_parallel(

@@ -105,7 +105,7 @@ def load_seeds(directory: Path) -> list[SeedArticle]:
     names = {path.name.removesuffix(TEXT_SUFFIX) for path in directory.glob(f"*{TEXT_SUFFIX}")}
     names |= {path.name.removesuffix(PAIRS_SUFFIX) for path in directory.glob(f"*{PAIRS_SUFFIX}")}
     if not names:
-        raise SeedError(f"{directory}:1: no seed articles (*{PAIRS_SUFFIX}) here")
+        raise SeedError(f"{directory}: no seed articles (*{PAIRS_SUFFIX}) here")
     return [_load_article(directory, name) for name in sorted(names)]
 
 
@@ -176,7 +176,9 @@ def _read(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise SeedError(f"{path}:1: the file is missing") from None
+        raise SeedError(f"{path}: the file is missing") from None
+    except OSError as error:
+        raise SeedError(f"{path}: {error.strerror}") from None
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

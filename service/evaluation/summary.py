@@ -10,6 +10,7 @@ import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
@@ -20,7 +21,8 @@ from service.article.formats import parse
 from service.article.normalization import is_blank
 from service.article.warnings import Severity, WarningCode
 from service.errors import InvalidRequest, StartupError
-from service.evaluation.parallel import SEEDS, read_lines, read_seeds
+from service.evaluation.parallel import SEEDS, Load, read_lines, read_seeds
+from service.flags import PIPELINE_SETTINGS, add_settings
 from service.summarization.extractive import ExtractiveSummarizer, lead
 from service.summarization.summarizer import Bullet, Summarizer
 
@@ -92,9 +94,11 @@ def rouge_scorer() -> "RougeScorer":
     """
     try:
         from rouge_score.rouge_scorer import RougeScorer
+        from rouge_score.tokenizers import DefaultTokenizer
     except ImportError:
         raise StartupError("scores need more libraries: install kortom[evaluation]") from None
-    return RougeScorer(list(ROUGE_TYPES), use_stemmer=True)
+    # Given, because it logs that it takes this one.
+    return RougeScorer(list(ROUGE_TYPES), tokenizer=DefaultTokenizer(use_stemmer=True))
 
 
 def assess(
@@ -239,8 +243,19 @@ def format_table(articles: int, qualities: Mapping[str, Quality]) -> str:
     return "\n".join(lines)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of ``kortom eval summary`` but for the settings."""
+def add_parser(subparsers: Any, load: Load[Summarizer]) -> None:
+    """Add ``summary`` to the measurements of ``kortom eval``.
+
+    Args:
+        subparsers: of ``kortom eval``.
+        load: loads the served summarizer.
+    """
+    parser = subparsers.add_parser(
+        "summary",
+        help="ROUGE, support and warnings of bullets",
+        description="Score the served summarizer's bullets of English articles against a "
+        "reference, beside the first sentences (lead) and the extractive summarizer.",
+    )
     articles = parser.add_mutually_exclusive_group()
     articles.add_argument(
         "--seeds", type=Path, metavar="DIR", help="seed articles [the seeds of a checkout]"
@@ -255,20 +270,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bullets", type=int, choices=range(1, 11), default=3, metavar="N", help="1 to 10 [3]"
     )
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    add_settings(parser, PIPELINE_SETTINGS)
+    parser.set_defaults(run=partial(_run, load))
 
 
-def run(options: argparse.Namespace, load: Callable[[], Summarizer]) -> int:
-    """``kortom eval summary``: sum up, judge and print; the exit code.
-
-    Args:
-        options: the parsed flags.
-        load: loads the served summarizer.
-
-    Raises:
-        InvalidRequest: the articles can't be read.
-        InferenceError: a model failed.
-        StartupError: a library or a model is missing.
-    """
+def _run(load: Load[Summarizer], options: argparse.Namespace) -> int:
     if options.set:
         articles = read_set(options.set)
     elif options.seeds or SEEDS.is_dir():
@@ -276,7 +282,7 @@ def run(options: argparse.Namespace, load: Callable[[], Summarizer]) -> int:
     else:
         raise InvalidRequest("name the articles: --set FILE.jsonl or --seeds DIR")
     rouge_scorer()  # what is missing is said before a model is loaded
-    served = load()
+    served = load(options)
     qualities = compare(articles, served, options.bullets)
     if options.json:
         report = {

@@ -7,19 +7,27 @@ package (2.2.7) wants transformers below 5 and lives in an environment of its ow
 """
 
 import argparse
+import errno
 import json
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from service.errors import InvalidRequest, StartupError
-from service.evaluation.parallel import read_parallel, translate_lines
+from service.evaluation.parallel import (
+    Load,
+    add_parallel_flags,
+    read_parallel,
+    translate_lines,
+)
+from service.flags import PIPELINE_SETTINGS, add_settings
 from service.pipeline import ArticlePipeline
 
 if TYPE_CHECKING:
@@ -131,17 +139,20 @@ def scores_as_json(sentences: int, scores: Sequence[Score]) -> dict[str, Any]:
     return report
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of ``kortom eval translation`` but for the settings."""
-    parser.add_argument(
-        "--set", type=Path, metavar="FILE.nl", help="Dutch lines [the seeds of a checkout]"
+def add_parser(subparsers: Any, load: Load[ArticlePipeline]) -> None:
+    """Add ``translation`` to the measurements of ``kortom eval``.
+
+    Args:
+        subparsers: of ``kortom eval``.
+        load: loads the served models.
+    """
+    parser = subparsers.add_parser(
+        "translation",
+        help="BLEU, chrF and COMET of translations",
+        description="Score translations against a reference: those that the served model makes, "
+        "or those of --hypotheses. Files hold one UTF-8 line per sentence.",
     )
-    parser.add_argument(
-        "--reference", type=Path, metavar="FILE.en", help="good translations of them"
-    )
-    parser.add_argument(
-        "--hypotheses", type=Path, metavar="FILE.en", help="translations to score; no model runs"
-    )
+    add_parallel_flags(parser)
     parser.add_argument(
         "--output", type=Path, metavar="FILE.en", help="write the scored translations there"
     )
@@ -149,19 +160,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--comet", type=Path, metavar="FILE.ckpt", help="a COMET model, for comet-score on PATH"
     )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
+    add_settings(parser, PIPELINE_SETTINGS)
+    parser.set_defaults(run=partial(_run, load))
 
 
-def run(options: argparse.Namespace, load: Callable[[], ArticlePipeline]) -> int:
-    """``kortom eval translation``: read or make translations, score and print; the exit code.
-
-    Args:
-        options: the parsed flags.
-        load: loads the served models.
-
-    Raises:
-        InvalidRequest: a file can't be read or written, or the files do not fit each other.
-        StartupError: a library or something of COMET is missing, or the model is.
-    """
+def _run(load: Load[ArticlePipeline], options: argparse.Namespace) -> int:
     parallel = read_parallel(options.set, options.reference, options.hypotheses)
     references, hypotheses = parallel.references, parallel.hypotheses
     if references is None:
@@ -171,15 +174,12 @@ def run(options: argparse.Namespace, load: Callable[[], ArticlePipeline]) -> int
     if options.comet:
         comet_program(options.comet)
     if options.output:
-        try:
-            options.output.open("a").close()
-        except OSError as error:
-            raise InvalidRequest(f"{options.output}: {error.strerror}") from None
+        _check_output(options.output, (options.set, options.reference, options.hypotheses))
     if hypotheses is None:
-        documents = translate_lines(parallel.sources, load())
+        documents = translate_lines(parallel.sources, load(options))
         hypotheses = [" ".join(document.target.text.split()) for document in documents]
     if options.output:
-        options.output.write_text("".join(f"{line}\n" for line in hypotheses), encoding="utf-8")
+        _write_lines(options.output, hypotheses)
     scores = [sacrebleu_score(metric, hypotheses, references) for metric in metrics]
     if options.comet:
         scores.append(comet_score(options.comet, parallel.sources, hypotheses, references))
@@ -191,3 +191,27 @@ def run(options: argparse.Namespace, load: Callable[[], ArticlePipeline]) -> int
     else:
         print(format_scores(len(hypotheses), scores))
     return 0
+
+
+def _check_output(output: Path, inputs: Iterable[Path | None]) -> None:
+    """Refuses a file that can't be written in the end, or that is read."""
+    if not output.parent.is_dir():
+        raise InvalidRequest(f"{output}: no such directory")
+    if output.exists() and not output.is_file():
+        raise InvalidRequest(f"{output}: this is no file")
+    if output.exists() and any(path is not None and output.samefile(path) for path in inputs):
+        raise InvalidRequest(f"{output}: this file is read")
+    if not os.access(output if output.exists() else output.parent, os.W_OK):
+        raise InvalidRequest(f"{output}: {os.strerror(errno.EACCES)}")
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Writes the whole file or none."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise InvalidRequest(f"{path}: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)

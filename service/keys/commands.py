@@ -4,12 +4,12 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from service.flags import add_settings, read_settings
+from service.flags import add_settings, format_columns, read_settings, whole_number
 
 if TYPE_CHECKING:
     from service.keys.store import Key, KeyStore
@@ -35,13 +35,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     for period in ("minute", "day"):
         command.add_argument(
             f"--characters-per-{period}",
-            type=_number(MAX_CHARACTERS),
+            type=whole_number(1, MAX_CHARACTERS),
             metavar="N",
             help=f"most characters in a {period}; no limit unless given",
         )
     command.add_argument(
         "--expires-days",
-        type=_number(MAX_DAYS),
+        type=whole_number(1, MAX_DAYS),
         metavar="N",
         help="days until it is refused; never unless given",
     )
@@ -97,11 +97,7 @@ def _list(arguments: argparse.Namespace) -> int:
         ("ID", "NAME", "PER MINUTE", "PER DAY", "CREATED", "EXPIRES", "STATE"),
         *(tuple(str(fact or "-") for fact in _facts(key, now).values()) for key in keys),
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+    print(format_columns(rows))
     return 0
 
 
@@ -129,18 +125,3 @@ def _time(seconds: float | None) -> str | None:
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-
-
-def _number(most: int) -> Callable[[str], int]:
-    """Reads a number from 1 to ``most``."""
-
-    def read(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = 0
-        if not 1 <= number <= most:
-            raise argparse.ArgumentTypeError(f"not a number from 1 to {most}")
-        return number
-
-    return read

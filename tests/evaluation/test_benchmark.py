@@ -132,8 +132,17 @@ def test_the_command_writes_the_numbers_that_it_prints(
     assert json.loads(path.read_text()) == asdict(results)
 
 
-def test_a_part_that_there_is_not_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_can_not_be_done_is_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from service.cli import main
 
+    monkeypatch.delattr(commands, "run_benchmark")
     assert main(["bench", "spead"]) == 1
     assert "no part spead" in capsys.readouterr().err
+    for path in (tmp_path, tmp_path / "nowhere" / "bench.json"):
+        assert main(["bench", "--json", str(path)]) == 1
+        assert f"{path}: no file can be written there" in capsys.readouterr().err
+    for rounds in ("0", "-1", "many"):
+        with pytest.raises(SystemExit, match="2"):
+            main(["bench", "--rounds", rounds])

@@ -58,7 +58,6 @@ def run(arguments: Sequence[str], pipeline: CopyingPipeline | None = None) -> in
     parser = argparse.ArgumentParser()
     commands.add_parser(
         parser.add_subparsers(),
-        add_settings=lambda group: group.add_argument("--profile"),
         load_pipeline=load,
         load_summarizer=load,
     )

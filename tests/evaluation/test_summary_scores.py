@@ -65,7 +65,6 @@ def run(arguments: Sequence[str], summarizer: Any = None) -> int:
     parser = argparse.ArgumentParser()
     commands.add_parser(
         parser.add_subparsers(),
-        add_settings=lambda group: group.add_argument("--profile"),
         load_pipeline=load,
         load_summarizer=load,
     )

@@ -49,7 +49,6 @@ def run(arguments: Sequence[str], pipeline: Any = None) -> int:
     parser = argparse.ArgumentParser()
     commands.add_parser(
         parser.add_subparsers(),
-        add_settings=lambda group: group.add_argument("--profile"),
         load_pipeline=load,
         load_summarizer=load,
     )
@@ -127,6 +126,23 @@ def test_an_output_that_can_not_be_written_is_said_before_a_model_works(
     for output in (tmp_path, tmp_path / "nowhere" / "kept.en"):
         with pytest.raises(InvalidRequest, match=f"^{re.escape(str(output))}: "):
             run(["--set", files["nl"], "--reference", files["good"], "--output", str(output)])
+
+
+def test_a_file_that_is_read_is_not_written(files: dict[str, str]) -> None:
+    for read in ("nl", "good"):
+        before = Path(files[read]).read_bytes()
+        with pytest.raises(InvalidRequest, match="this file is read"):
+            run(["--set", files["nl"], "--reference", files["good"], "--output", files[read]])
+        assert Path(files[read]).read_bytes() == before
+
+
+def test_a_model_that_can_not_be_loaded_leaves_no_output(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    before = set(tmp_path.iterdir())
+    with pytest.raises(AssertionError):  # there is no pipeline
+        run(["--set", files["nl"], "--reference", files["good"], "--output", str(tmp_path / "x")])
+    assert set(tmp_path.iterdir()) == before
 
 
 def test_in_a_checkout_the_seeds_are_the_set(

@@ -36,6 +36,7 @@ from service.evaluation.benchmark.report import Report, format_report, setup
 from service.evaluation.benchmark.server import Server, serve
 from service.evaluation.benchmark.soak import SoakReport, format_soak, measure_soak
 from service.evaluation.benchmark.speed import SpeedAmounts, measure_speed
+from service.flags import whole_number
 
 PARTS = ("speed", "load", "company", "overload", "soak")
 
@@ -102,12 +103,23 @@ def add_parser(subparsers: Any) -> None:
         "weights.",
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} [all]")
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"[{LoadAmounts.rounds}]")
+    parser.add_argument(
+        "--rounds",
+        type=whole_number(1, 1_000),
+        metavar="N",
+        help=f"times that everything runs [{LoadAmounts.rounds}]",
+    )
     parser.add_argument("--quick", action="store_true", help="one short round of everything")
     parser.add_argument(
-        "--beams", type=int, choices=range(1, 7), help="of the service [the card's]"
+        "--beams",
+        type=int,
+        choices=range(1, 7),
+        metavar="N",
+        help="of the service, 1 to 6 [the card's]",
     )
-    parser.add_argument("--cache-dir", type=Path, help="where the random models are kept")
+    parser.add_argument(
+        "--cache-dir", type=Path, metavar="DIR", help="where the random models are kept"
+    )
     parser.add_argument(
         "--libretranslate",
         type=Path,
@@ -205,6 +217,9 @@ def _run(options: argparse.Namespace) -> int:
 
     if unknown := set(options.parts) - set(PARTS):
         raise InvalidRequest(f"no part {min(unknown)}: there are {', '.join(PARTS)}")
+    # What can't be written is said before anything runs for minutes.
+    if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
+        raise InvalidRequest(f"{options.json}: no file can be written there")
     amounts = QUICK if options.quick else Amounts()
     if options.rounds:
         amounts = amounts.with_rounds(options.rounds)

@@ -28,6 +28,9 @@ OVERLOAD = 5.0
 
 EXPECTED_STATUSES = {200, 503, 504}
 
+LONGEST_RECOVERY_SECONDS = 60.0
+"""Waited for the speed of before; a machine that others use may never be as fast again."""
+
 
 @dataclass(frozen=True)
 class OverloadAmounts:
@@ -56,7 +59,8 @@ class OverloadReport:
         refused_p99: seconds of the requests answered 503.
         resident_mb: of the service before and after, in 10^6 bytes.
         peak_mb: highest during the overload.
-        recovery_seconds: from the last answer until a sentence takes at most twice what it did.
+        recovery_seconds: from the last answer until a sentence takes at most twice what it did, or
+            a little more than :data:`LONGEST_RECOVERY_SECONDS` where it did not get there.
     """
 
     capacity: float
@@ -84,7 +88,7 @@ def measure_overload(
         progress: told what runs.
 
     Raises:
-        StartupError: an answer was neither 200, 503 nor 504, or none came.
+        StartupError: an answer was neither 200, 503 nor 504, none came, or all were refused.
     """
 
     def article() -> Request:
@@ -110,11 +114,11 @@ def measure_overload(
     arriving = [article() for _ in range(max(1, int(amounts.seconds / gap)))]
     answers = _open_loop(service.port, arriving, gap)
     start = time.perf_counter()
-    while sentence_seconds() > 2 * quiet:
-        pass  # each takes its time
-    recovery = time.perf_counter() - start
+    recovery = 0.0
+    while sentence_seconds() > 2 * quiet and recovery < LONGEST_RECOVERY_SECONDS:
+        recovery = time.perf_counter() - start  # each takes its time
     statuses = Counter(answer.status for answer in answers)
-    if not EXPECTED_STATUSES.issuperset(statuses):
+    if 200 not in statuses or not EXPECTED_STATUSES.issuperset(statuses):
         raise StartupError(f"the service under overload answered {dict(statuses)}")
     by_status = {
         status: [answer.seconds for answer in answers if answer.status == status]
