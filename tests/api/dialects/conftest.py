@@ -33,9 +33,7 @@ def demo(
 ) -> Iterator["Client"]:
     """A server with the demo model, which translates the articles in ``seeds/`` as it should."""
     models = tmp_path_factory.mktemp("models")
-    settings = Settings(
-        profile="demo", models_dir=models, intra_threads=1, body_seconds=1, drain_seconds=2
-    )
+    settings = Settings(profile="demo", models_dir=models, intra_threads=1, drain_seconds=2)
     with start_server(create_app(settings)) as client:
         yield client
 

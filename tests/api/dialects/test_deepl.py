@@ -1,5 +1,6 @@
 """DeepL's own Python client, unmodified, against Kortom; and what lies behind its back."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -225,14 +226,14 @@ def test_a_slow_translation_is_asked_for_once(
 ) -> None:
     """The client would ask again; white space keeps it waiting."""
     monkeypatch.setattr(patience, "INTERVAL_SECONDS", 0.05)
-    monkeypatch.setattr(deepl.http_client, "min_connection_timeout", 2.0)  # its documented setting
+    monkeypatch.setattr(deepl.http_client, "min_connection_timeout", 3.0)  # its documented setting
     batches = len(engine.fake.batches)
     engine.gate.clear()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(translator.translate_text, "Langzaam.", target_lang="EN-US")
         assert engine.entered.wait(WAIT_SECONDS)
         with pytest.raises(TimeoutError):
-            waiting.result(2.5)
+            waiting.result(3.5)
         engine.gate.set()
         result = waiting.result(WAIT_SECONDS)
     assert isinstance(result, deepl.TextResult)
@@ -243,12 +244,19 @@ def test_a_slow_translation_is_asked_for_once(
 def test_a_late_failure_is_an_error_and_not_an_empty_translation(
     translator: deepl.DeepLClient, engine: GatedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begun = threading.Event()
+
+    class Begun(patience._PatientResponse):
+        def __init__(self, task: asyncio.Future[Any]) -> None:
+            super().__init__(task)
+            begun.set()
+
     monkeypatch.setattr(patience, "INTERVAL_SECONDS", 0.02)
+    monkeypatch.setattr(patience, "_PatientResponse", Begun)
     engine.gate.clear()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(translator.translate_text, "Langzaam.", target_lang="EN-US")
-        assert engine.entered.wait(WAIT_SECONDS)
-        threading.Event().wait(0.2)
+        assert begun.wait(WAIT_SECONDS)
         engine.error = InferenceError("the model failed")
         engine.gate.set()
         with pytest.raises(deepl.DeepLException):

@@ -11,6 +11,7 @@ from fakes import FakeTranslator
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
+from service.api.dialects import deepl_documents
 from service.app import create_app
 from service.article import files
 from service.settings import Settings
@@ -18,6 +19,7 @@ from service.settings import Settings
 if TYPE_CHECKING:
     from loopback import Client
 
+WAIT_SECONDS = 30.0
 TOKENS = 3
 """Source tokens of a sentence, as the fake engine says."""
 GERMAN = "Der Gemeinderat hat am Montag getagt und für die neue Brücke über den Fluss gestimmt."
@@ -51,7 +53,10 @@ def count(client: "Client", name: str) -> float:
 
 def send_file(client: "Client", path: str, name: str, data: bytes, **fields: str) -> httpx.Response:
     return httpx.post(
-        f"http://127.0.0.1:{client.port}{path}", files={"file": (name, data)}, data=fields
+        f"http://127.0.0.1:{client.port}{path}",
+        files={"file": (name, data)},
+        data=fields,
+        timeout=WAIT_SECONDS,
     )
 
 
@@ -87,7 +92,8 @@ def test_warnings_are_counted(kortom: "Client") -> None:
     assert count(kortom, "kortom_warnings_total") - first == first - before
 
 
-def test_files_are_counted(kortom: "Client") -> None:
+def test_files_are_counted(kortom: "Client", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deepl_documents, "PATIENCE_SECONDS", WAIT_SECONDS)
     before = count(kortom, "kortom_source_tokens_total")
     assert send_file(kortom, "/translate_file", "a.txt", b"Dag.", **PAIR).status_code == 200
     assert count(kortom, "kortom_source_tokens_total") - before == TOKENS

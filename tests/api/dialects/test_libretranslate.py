@@ -90,9 +90,11 @@ def test_a_form_a_query_and_both(demo: "Client") -> None:
     everything = "/translate?" + urlencode([("q", DUTCH), *pair])
     for body in (None, b""):
         assert demo.send(demo.request("POST", everything, body)).json() == expected
-    sent = httpx.post(f"http://127.0.0.1:{demo.port}/translate", files=[
-        (name, (None, value)) for name, value in [("q", DUTCH), *pair]
-    ])  # fmt: skip
+    sent = httpx.post(
+        f"http://127.0.0.1:{demo.port}/translate",
+        files=[(name, (None, value)) for name, value in [("q", DUTCH), *pair]],
+        timeout=WAIT_SECONDS,
+    )
     assert sent.json() == expected
 
 
@@ -324,6 +326,7 @@ def upload(client: "Client", name: str, data: bytes, **fields: str) -> httpx.Res
         f"http://127.0.0.1:{client.port}/translate_file",
         files={"file": (name, data)},
         data={name: value for name, value in (PAIR | fields).items() if value},
+        timeout=WAIT_SECONDS,
     )
 
 

@@ -178,10 +178,10 @@ def test_the_size_of_the_body(demo: "Client") -> None:
                 assert reply.status == 200
 
 
-def test_a_body_that_does_not_arrive(demo: "Client") -> None:
-    request = demo.request("POST", "/translate", GOOD, {"Content-Length": str(len(GOOD) + 10)})
-    assert_error(demo.send(request), 408)
-    with demo.connect() as connection:
+def test_a_body_that_does_not_arrive(server: "Client") -> None:
+    request = server.request("POST", "/translate", GOOD, {"Content-Length": str(len(GOOD) + 10)})
+    assert_error(server.send(request), 408)
+    with server.connect() as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(65_536) == b""
