@@ -1,6 +1,7 @@
 """Nobody holds a connection, or the others up, by being slow or silent."""
 
 import json
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -51,29 +52,28 @@ def strict_server(
             yield client
 
 
-def until_closed(connection: socket.socket) -> tuple[bytes, float]:
-    """What the server says until it closes the connection, and after how many seconds."""
-    start = time.monotonic()
+def until_closed(connection: socket.socket) -> bytes:
+    """What the server says until it closes the connection."""
     received = b""
     try:
         while chunk := connection.recv(65_536):
             received += chunk
     except ConnectionResetError:
         pass
-    return received, time.monotonic() - start
+    return received
 
 
 def test_a_connection_on_which_nothing_comes_is_closed(strict_server: "Client") -> None:
+    start = time.monotonic()
     with strict_server.connect() as connection:
-        received, seconds = until_closed(connection)
-    assert received == b""
-    assert seconds >= BOUND_SECONDS * 0.9
+        assert until_closed(connection) == b""
+    assert time.monotonic() - start >= BOUND_SECONDS
 
 
 def test_half_a_head_is_answered_408(strict_server: "Client") -> None:
     with strict_server.connect() as connection:
         connection.sendall(b"POST /v1/articles HTTP/1.1\r\nHost: kor")
-        received, _ = until_closed(connection)
+        received = until_closed(connection)
     head, body = received.split(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert b"\r\nconnection: close\r\n" in head.lower() + b"\r\n"
@@ -83,7 +83,6 @@ def test_half_a_head_is_answered_408(strict_server: "Client") -> None:
 
 
 def test_a_head_that_comes_byte_by_byte_is_not_waited_for(strict_server: "Client") -> None:
-    start = time.monotonic()
     received = b""
     with strict_server.connect() as connection:
         connection.settimeout(0.05)
@@ -95,19 +94,17 @@ def test_a_head_that_comes_byte_by_byte_is_not_waited_for(strict_server: "Client
             except TimeoutError:
                 continue
     assert received.startswith(b"HTTP/1.1 408 ")
-    assert time.monotonic() - start < 10 * BOUND_SECONDS
 
 
 def test_a_body_that_trickles_on_after_its_answer_is_not_waited_for(
     strict_server: "Client",
 ) -> None:
-    start = time.monotonic()
     with strict_server.connect() as connection:
         head = {"Content-Type": "text/plain", "Content-Length": "1000000"}
         connection.sendall(strict_server.request("POST", "/v1/articles", b"", head))
         assert strict_server.receive(connection).status == 415
         connection.settimeout(0.05)
-        while time.monotonic() - start < 10 * BOUND_SECONDS:
+        for _ in range(1_000):
             try:
                 connection.sendall(b"x")
                 if not connection.recv(1):
@@ -120,31 +117,28 @@ def test_a_body_that_trickles_on_after_its_answer_is_not_waited_for(
             pytest.fail("the connection is still open")
 
 
-def test_the_rest_of_a_refused_body_may_come_in_time(strict_server: "Client") -> None:
-    with strict_server.connect() as connection:
+def test_the_rest_of_a_refused_body_may_come_in_time(server: "Client") -> None:
+    with server.connect() as connection:
         head = {"Content-Type": "text/plain", "Content-Length": "3"}
-        connection.sendall(strict_server.request("POST", "/v1/articles", b"", head))
-        assert strict_server.receive(connection).status == 415
-        connection.sendall(b"xyz" + strict_server.request("GET", "/livez"))
-        assert strict_server.receive(connection, "GET").status == 200
+        connection.sendall(server.request("POST", "/v1/articles", b"", head))
+        assert server.receive(connection).status == 415
+        connection.sendall(b"xyz" + server.request("GET", "/livez"))
+        assert server.receive(connection, "GET").status == 200
 
 
-def test_half_a_second_head_is_answered_408_too(strict_server: "Client") -> None:
-    with strict_server.connect() as connection:
-        connection.sendall(strict_server.request("GET", "/livez"))
-        assert strict_server.receive(connection, "GET").status == 200
+def test_half_a_second_head_is_answered_408_too(server: "Client") -> None:
+    with server.connect() as connection:
+        connection.sendall(server.request("GET", "/livez"))
+        assert server.receive(connection, "GET").status == 200
         connection.sendall(b"GET /livez HTT")
-        received, _ = until_closed(connection)
-    assert received.startswith(b"HTTP/1.1 408 ")
+        assert until_closed(connection).startswith(b"HTTP/1.1 408 ")
 
 
 def test_an_idle_connection_is_closed(strict_server: "Client") -> None:
     with strict_server.connect() as connection:
         connection.sendall(strict_server.request("GET", "/livez"))
         assert strict_server.receive(connection, "GET").status == 200
-        received, seconds = until_closed(connection)
-    assert received == b""
-    assert seconds < 10 * BOUND_SECONDS
+        assert until_closed(connection) == b""
 
 
 def test_a_request_may_be_worked_on_for_longer_than_a_head_may_take(
@@ -163,19 +157,24 @@ def test_a_request_may_be_worked_on_for_longer_than_a_head_may_take(
 
 
 def test_a_thousand_idle_connections_are_in_nobodys_way(
-    server: "Client", settings: Settings
+    settings: Settings,
+    start_server: Callable[[FastAPI], AbstractContextManager["Client"]],
 ) -> None:
     raise_file_limit()  # both ends of every connection are this process's
-    with ExitStack() as stack:
-        idle = [stack.enter_context(server.connect()) for _ in range(MANY)]
-        for connection in idle[::2]:
-            connection.sendall(b"POST /v1/articles HTT")
-        start = time.monotonic()
-        assert server.get("/livez").status == 200
-        assert server.post("/v1/translate", {"texts": ["Dag."]}).status == 200
-        assert time.monotonic() - start < settings.body_seconds
-        assert all(until_closed(connection)[0][9:12] in (b"", b"408") for connection in idle)
-    assert server.get("/livez").status == 200
+    patient = settings.model_copy(update={"body_seconds": 10 * WAIT_SECONDS})
+    with start_server(create_app(patient, translator=HangingTranslator())) as client:
+        with ExitStack() as stack:
+            idle = [stack.enter_context(client.connect()) for _ in range(MANY)]
+            for connection in idle[::2]:
+                connection.sendall(b"POST /v1/articles HTT")
+            assert client.get("/livez").status == 200
+            assert client.post("/v1/translate", {"texts": ["Dag."]}).status == 200
+            # None of them had to be given up for that.
+            ended = select.poll()
+            for connection in idle:
+                ended.register(connection, select.POLLIN)
+            assert not ended.poll(0)
+        assert client.get("/livez").status == 200
 
 
 def test_a_connection_for_which_no_open_file_is_left_is_closed_at_once(
@@ -209,7 +208,7 @@ def test_an_answer_that_nobody_reads_is_dropped(strict_server: "Client") -> None
         while time.monotonic() - start < 3 * BOUND_SECONDS:
             assert strict_server.get("/livez").status == 200
             time.sleep(0.1)
-        rest, _ = until_closed(connection)
+        rest = until_closed(connection)
     assert received.startswith(b"HTTP/1.1 200 ")
     assert len(received) + len(rest) < LARGE_BYTES
 

@@ -298,12 +298,10 @@ def test_a_body_of_another_kind(client: "Client", headers: Any, code: str) -> No
 
 def test_a_body_that_stalls_is_given_up(client: "Client") -> None:
     head = client.request("POST", JOBS, headers=NDJSON | {"Content-Length": "10000"})
-    start = time.monotonic()
     with client.connect() as connection:
         connection.sendall(head + GOOD)
         reply = client.receive(connection)
     assert_problem(reply, 408, "request_timeout")
-    assert time.monotonic() - start < 10
 
 
 def test_an_idempotency_key_makes_one_job_of_many_requests(client: "Client") -> None:
