@@ -12,7 +12,7 @@ _RULE = re.compile(r"(?=.*[-_=*~+#─━═])[-_=*~+#|:.•·–—─━═┼�
 
 _DASHES = "-–—"
 _MARKER = re.compile(
-    r"(?:(?P<bullet>[-–—*•‣◦▪●○■·►→✓✔])|(?P<number>[0-9]{1,3})[.)]|(?P<letter>[a-z])\))"
+    r"(?:(?P<bullet>[-–—*•‣◦▪●○■·►→✓✔])|(?P<number>[0-9]{1,3})[.)]|(?P<letter>[a-z])(?P<stop>[.)]))"
     r"[^\S\r\n]++(?=\S)"
 )
 _QUOTE_MARKER = re.compile(r">(?:[^\S\r\n]?>)*+(?:[^\S\r\n]++|\Z)")
@@ -75,7 +75,9 @@ def is_rule(line: str) -> bool:
     return _RULE.fullmatch(line) is not None
 
 
-def list_marker(line: str, following: str, *, in_paragraph: bool, in_sentence: bool) -> int:
+def list_marker(
+    line: str, following: str, *, in_paragraph: bool, in_sentence: bool, letter: str = ""
+) -> int:
     """The length of the list marker that ``line`` begins with, spaces included; 0 without one.
 
     Args:
@@ -84,12 +86,18 @@ def list_marker(line: str, following: str, *, in_paragraph: bool, in_sentence: b
         in_paragraph: whether the line before belongs to a paragraph; then no number but 1 is a
             marker, for ``20.`` can also be the end of a sentence.
         in_sentence: whether that line ends within a sentence of a paragraph; then a single dash
-            before a small letter is none, for it can also be that of ``de wet – die inging –``.
+            before a small letter is none, for it can also be that of ``de wet – die inging –``, nor
+            is ``a.``.
+        letter: the last one that marked a list item before, or nothing. With a full stop only
+            ``a.`` and the next one are markers, for ``v. Chr.`` is none.
     """
     marker = _MARKER.match(line)
     if marker is None:
         return 0
     if in_paragraph and (marker["number"] or "1", marker["letter"] or "a") != ("1", "a"):
+        return 0
+    next_letter = chr(ord(letter) + 1) if letter else "a"
+    if marker["stop"] == "." and (in_sentence or marker["letter"] not in ("a", next_letter)):
         return 0
     is_dash = marker["bullet"] is not None and marker["bullet"] in _DASHES
     single = not following.startswith(tuple(_DASHES))

@@ -43,8 +43,8 @@ def parse_text(text: str) -> Document:
 
     * Blank lines separate chunks; a line of invisible characters only stands on its own.
     * A chunk is one paragraph, whatever its line breaks, except for what follows.
-    * A list marker at the start of a line (``- ``, ``• ``, ``1. ``, ``1) ``, ``a) ``, …) opens a
-      list item, which lasts until the next marker.
+    * A list marker at the start of a line (``- ``, ``• ``, ``1. ``, ``1) ``, ``a. ``, ``a) ``, …)
+      opens a list item, which lasts until the next marker.
     * A heading is one line of fewer than 80 characters without punctuation at its end. It is a
       chunk of its own, or stands before the first list marker, or it begins a chunk or follows a
       finished sentence, is at most half as long as the longest line (the wrap width), and the next
@@ -191,6 +191,7 @@ def _openings(text: str, lines: Sequence[Span]) -> Iterator[_Opening]:
     wrap_width = max(end - start for start, end in lines)
     kind: BlockKind | None = None  # of the block that the line before belongs to, if it may go on
     mark = "."  # at the end of the line before
+    letter = ""  # of the last list marker that is one
     in_live_blog = False
     contents = [text[start:end] for start, end in lines]
     first_row = int(_last_mark(contents[0]) == ":")  # "Uitslagen:"
@@ -210,12 +211,15 @@ def _openings(text: str, lines: Sequence[Span]) -> Iterator[_Opening]:
             continue
         time = live_time(line) if may_be_entry else None
         following = "".join(contents[number + 1 : number + 2])
-        length = list_marker(line, following, in_paragraph=in_paragraph, in_sentence=in_sentence)
+        length = list_marker(
+            line, following, in_paragraph=in_paragraph, in_sentence=in_sentence, letter=letter
+        )
         if time is not None:
             kind, opens, in_live_blog = BlockKind.PARAGRAPH, True, True
             line_start += time
         elif length:
             kind, opens = BlockKind.LIST_ITEM, True
+            letter = line[0] if line[0].isalpha() else letter
             line_start += length
         elif are_rows and number >= first_row:
             kind, opens = BlockKind.LIST_ITEM, True

@@ -377,6 +377,19 @@ def test_list_items_may_be_nested_and_marked_in_many_ways() -> None:
     ]
 
 
+def test_letters_with_a_full_stop_mark_items_in_their_order() -> None:
+    assert outline(
+        "Regels:\na. Kom op tijd.\n- of niet\nb. de munt is uit 44\nv. Chr. en oud\nc. Let op"
+    ) == [
+        ("paragraph", ["Regels:"]),
+        ("list_item", ["Kom op tijd."]),
+        ("list_item", ["of niet"]),
+        ("list_item", ["de munt is uit 44\nv. Chr. en oud"]),
+        ("list_item", ["Let op"]),
+    ]
+    assert kinds("Dat staat in lid 2, onder\na. Dat is de wet.") == ["paragraph"]
+
+
 @pytest.mark.parametrize("dash", "-–—")
 def test_lines_of_a_dialogue_are_items_without_their_dash(dash: str) -> None:
     text = f"{dash} Ga je mee?\n{dash} Nee, zei zij."
