@@ -76,14 +76,13 @@ _DENIAL = re.compile(
 _OPPOSITES = [
     tuple(re.compile(rf"\b(?:{side})\b", re.IGNORECASE) for side in pair.split(" / "))
     for pair in (
-        "(?:approv|adopt|accept)(?:e[ds]?|s|ing|al)"
-        " / (?:reject|veto|refus)(?:e[ds]?|s|ing|ion|al)",
+        "(?:approv|adopt|accept)(?:e[ds]?|s|ing|al) / (?:reject|veto|refus)(?:e[ds]?|s|ing|ion|al)",
         "succe(?:eds?|eded|ss|ssful|ssfully) / fail(?:s|ed|ing|ure)?",
         "w[io]ns?|won|winning|victory / los(?:es?|t|ing)|defeat(?:ed)?",
         "rises?|rose|risen|rising|increas(?:e[ds]?|ing)|gr[eo]ws?|grown|growth|higher"
         " / falls?|fell|fallen|falling|decreas(?:e[ds]?|ing)|drop(?:s|ped)?|declin(?:e[ds]?|ing)"
         "|shr[aiu]nks?|lower",
-        "more than|over|at least / fewer than|less than|under|at most",
+        "more than|over(?= ?[€$£0-9])|at least / fewer than|less than|under(?= ?[€$£0-9])|at most",
         "(?:in favou?r of|vote[ds]? for) / against",
         "arrest(?:s|ed)?|detain(?:s|ed)?|jail(?:s|ed)? / releas(?:e[ds]?|ing)|free[ds]?",
         "guilty|convicted / innocent|acquitted",

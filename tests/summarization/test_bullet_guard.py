@@ -185,6 +185,26 @@ def test_a_plural_at_the_beginning_is_no_name() -> None:
     assert "name_mismatch" not in found("Shopkeepers said that the bridge was not safe for buses.")
 
 
+@pytest.mark.parametrize(
+    ("source", "bullet", "contradicts"),
+    [
+        ("Some of the roads had over 40 holes in May.", "The roads had under 40 holes.", True),
+        (
+            "The bridge under repair had 40 holes in May.",
+            "A bridge over water had 40 holes.",
+            False,
+        ),
+        ("The council did not approve the plan for a bridge.", "The council rejected it.", False),
+        ("Prices of bread rose and those of milk fell in May.", "Prices of bread fell.", False),
+    ],
+)
+def test_only_the_opposite_of_what_is_affirmed_contradicts(
+    source: str, bullet: str, contradicts: bool
+) -> None:
+    warnings = check(bullet, receipts_of(source))
+    assert ("negation_missing" in {warning.code for warning in warnings}) == contradicts
+
+
 def test_titles_are_no_names() -> None:
     bullet = "Ria Kolkman, the Queen's friend and Mayor of Aalterdam, opened a bridge."
     assert "name_mismatch" not in found(bullet)
