@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _discard_output()
         return EXIT_BROKEN_PIPE
     except OSError as error:
-        print(f"kortom: {error.strerror or one_line(error)}", file=sys.stderr)
+        place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        print(f"kortom: {place}{error.strerror or one_line(error)}", file=sys.stderr)
         _discard_output()
         return EXIT_FAILED
     except KeyboardInterrupt:
@@ -206,12 +207,9 @@ def _load_worker(settings: Settings) -> "Iterator[Worker]":
     from service.loading import load_pipeline
     from service.serving.health import Health
 
-    loaded = load_pipeline(settings)
-    try:
+    with closing(load_pipeline(settings)) as loaded:
         articles = Articles(loaded.pipeline, loaded.models)
         yield Worker(articles.translate, Health(loaded.engines).dead)
-    finally:
-        loaded.close()
 
 
 def _load_summarizer(options: argparse.Namespace) -> "Summarizer":
@@ -235,10 +233,13 @@ def _translate(options: argparse.Namespace) -> int:
     text, format_ = (document.html, Format.HTML) if document else _article(options)
     if is_blank(text):
         raise InvalidRequest("the article holds no visible text", code="text_empty")
-    loaded = load_pipeline(settings)
-    start = time.perf_counter()
     work = Work()
-    with working_on(work), tqdm(unit="sentence", leave=False, delay=2, disable=None) as bar:
+    with (
+        closing(load_pipeline(settings)) as loaded,
+        working_on(work),
+        tqdm(unit="sentence", leave=False, delay=2, disable=None) as bar,
+    ):
+        start = time.perf_counter()
 
         def show(done: int, total: int) -> None:
             bar.total = total

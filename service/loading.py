@@ -243,6 +243,7 @@ def load_pipeline(
     card = load_card(profile.translation, settings.cards_dir)
     summary_card = load_card(profile.summarization, settings.cards_dir)
     metrics = metrics or Metrics()
+    glossary = load_glossary(settings.glossary) if settings.glossary else None
     models_loader = loader(settings, metrics)
     # All files are looked at before the first model is loaded.
     revision = models_loader.verify(card) if translator is None else None
@@ -255,7 +256,7 @@ def load_pipeline(
         shared,
         summarizer,
         identifier,
-        glossary=load_glossary(settings.glossary) if settings.glossary else None,
+        glossary=glossary,
         repairs=settings.repair,
         max_characters=settings.max_article_characters,
         notices=[ArticleWarning(WarningCode.DEMO_MODEL)] if card.bundled else [],

@@ -39,6 +39,8 @@ def _absolute(path: Path) -> Path:
 def _existing(path: Path) -> Path:
     if not path.is_dir():
         raise ValueError("is not a directory")
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise ValueError("can't be read")
     return path
 
 
@@ -175,7 +177,7 @@ def load_settings(**flags: Any) -> Settings:
         name = str(first["loc"][0])
         raise InvalidSettings(
             f"setting {name} (--{name.replace('_', '-')}, {ENVIRONMENT_PREFIX}{name.upper()}): "
-            f"{first['msg']}; got {str(first['input'])[:80]!r}"
+            f"{first['msg'].removeprefix('Value error, ')}; got {str(first['input'])[:80]!r}"
         ) from None
 
 

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from service.errors import InvalidSettings
+from service.settings import load_settings
+
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "seeds" / "sample-article.nl.txt"
 KORTOM = [sys.executable, "-m", "service.cli"]
@@ -153,6 +156,41 @@ def test_print_config_shows_flags_over_environment_over_defaults(
     assert "KORTOM_HOST=127.0.0.1" in lines
 
 
+def test_what_is_wrong_with_a_setting_is_said_in_plain_words(environment: dict[str, str]) -> None:
+    done = kortom("models", "list", "--cards-dir", "/no/such", env=environment)
+    assert one_line(done.stderr) == (
+        "kortom: setting cards_dir (--cards-dir, KORTOM_CARDS_DIR): is not a directory; "
+        "got '/no/such'"
+    )
+
+
+def test_cards_that_can_not_be_read_are_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root may read everything: the system's answer is made up.
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != tmp_path)
+    with pytest.raises(InvalidSettings, match="cards_dir.*: can't be read"):
+        load_settings(cards_dir=str(tmp_path))
+
+
+def test_a_glossary_that_is_missing_is_said_before_a_model_is_loaded(
+    environment: dict[str, str],
+) -> None:
+    done = kortom("translate", *DEMO, "--glossary", "none", env=environment, stdin=b"Ja.")
+    assert "glossary none: No such file" in one_line(done.stderr)
+    assert b"loading" not in done.stderr
+
+
+def test_a_file_of_the_program_that_can_not_be_made_is_named(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    cache = tmp_path / "file" / "bench"
+    done = kortom("bench", "speed", "--cache-dir", str(cache), env=environment)
+    assert done.returncode == 1
+    assert str(cache) in one_line(done.stderr)
+
+
 def test_what_print_config_prints_can_be_the_environment(environment: dict[str, str]) -> None:
     printed = kortom("serve", "--print-config", "--port", "9001", env=environment).stdout
     env = environment | dict(line.split("=", 1) for line in printed.decode().splitlines())
@@ -185,6 +223,16 @@ def test_cards_of_ones_own_are_listed_and_shown(
     env = environment | {"KORTOM_CARDS_DIR": str(tmp_path / "cards")}
     assert b"\nours " in kortom("models", "list", env=env).stdout
     assert b"name:        ours" in kortom("models", "show", "ours", env=env).stdout
+
+
+def test_a_card_without_front_matter_is_one_line(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "ours.md").write_text("No front matter.", encoding="utf-8")
+    done = kortom("models", "list", "--cards-dir", str(tmp_path), env=environment)
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines() == [one_line(done.stderr)]
+    assert "ours.md: kortom: must be a mapping" in one_line(done.stderr)
 
 
 def test_a_card_is_shown_whatever_the_locale(environment: dict[str, str]) -> None:
