@@ -242,6 +242,20 @@ def test_the_number_of_a_sentence_does_not_cover_the_dash_of_its_list_item(page)
     assert indents == ["0px"] * 4
 
 
+def test_in_forced_colours_only_what_is_marked_or_pointed_at_is_underlined(demo, open_page) -> None:
+    """There every line that is drawn is seen, whatever colour it was given."""
+    page = open_page(demo.port, forced_colors="active")
+    translate(page, STRANGE)
+    page.hover("#nl-s1")
+    lines = "all => all.map(one => [one.id, getComputedStyle(one).textDecorationLine])"
+    assert dict(page.eval_on_selector_all("[data-sentence]", lines)) == {
+        "nl-s1": "underline",
+        "en-s1": "underline",
+        "nl-s2": "none",
+        "en-s2": "underline",
+    }
+
+
 def test_every_warning_is_explained() -> None:
     from service.article.warnings import Severity, WarningCode
 
