@@ -73,9 +73,9 @@ class Admission:
         """Hold a place while the body runs; a body that raises says nothing of the pace.
 
         Args:
-            kind: requests of one kind ask for the same work; only they tell how long it takes.
             characters: length of the submitted text; 0 for work that needs no engine.
             deadline_seconds: what takes longer is worth nothing; ``None`` for no limit.
+            kind: requests of one kind ask for the same work; only they tell how long it takes.
 
         Raises:
             Overloaded: every place is taken, or those ahead take longer than the deadline;

@@ -144,11 +144,11 @@ def serve(
     the process ends.
 
     Args:
-        app: see :class:`Server`, as of the other arguments.
-        settings: see there.
+        app: the application.
+        settings: see ``Settings``.
         listener: from :func:`bind`.
-        health: see there.
-        protocol: see there.
+        health: told when the server drains.
+        protocol: speaks HTTP on one connection.
     """
     raise_file_limit()
     server = Server(app, settings, health, protocol)
