@@ -1,6 +1,7 @@
 """Newspapers' fixed phrases get their one English form, and no word is lost or invented."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -308,7 +309,6 @@ def test_phrases_are_looked_up_in_small_letters(table: dict[str, str]) -> None:
     assert all(phrase == phrase.lower() for phrase in table)
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize("kind", [PARAGRAPH, HEADING, CAPTION])
 @pytest.mark.parametrize("end", ["", "x"])
 @pytest.mark.parametrize(
@@ -337,4 +337,7 @@ def test_phrases_are_looked_up_in_small_letters(table: dict[str, str]) -> None:
 )
 def test_hostile_text_takes_no_time(unit: str, end: str, kind: BlockKind) -> None:
     text = (unit * 100_000)[:100_000] + end
-    assert frame(text, kind).core in text
+    start = time.process_time()
+    core = frame(text, kind).core
+    assert time.process_time() - start < 5
+    assert core in text

@@ -234,6 +234,8 @@ HOSTILE = [
     "o.a. ",
 ]
 HOSTILE += [
+    "a-\n",
+    "a\xad\n ",
     "\x1b",
     "\x1b[",
     "\x1b]",

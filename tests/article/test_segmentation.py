@@ -1,5 +1,6 @@
 """Dutch sentences are cut where a reader would cut them, and long ones are made to fit."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -182,7 +183,6 @@ def test_every_character_but_white_space_is_in_exactly_one_sentence(text: str) -
     assert not text[position:].strip()
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "unit",
     [
@@ -207,7 +207,10 @@ def test_every_character_but_white_space_is_in_exactly_one_sentence(text: str) -
 )
 def test_hostile_text_takes_no_time(unit: str) -> None:
     text = (unit * 100_000)[:100_000]
-    assert squeezed(" ".join(sentences(text))) == squeezed(text)
+    start = time.process_time()
+    found = sentences(text)
+    assert time.process_time() - start < 5
+    assert squeezed(" ".join(found)) == squeezed(text)
 
 
 def at_most(length: int) -> Callable[[str], bool]:

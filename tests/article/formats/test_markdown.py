@@ -1,6 +1,7 @@
 """Markdown becomes blocks and sentences, and stays the Markdown it was around other words."""
 
 import re
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -545,7 +546,6 @@ def test_a_pipe_between_words_stands_between_sentences() -> None:
     assert translated("**Live | Ajax wint**\n---", mangled) == "**EVIl | XAJa TNIW**\n---"
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "unit",
     [
@@ -587,8 +587,11 @@ def test_a_pipe_between_words_stands_between_sentences() -> None:
 )
 def test_hostile_text_takes_no_time(unit: str) -> None:
     text = (unit * 10_000)[:10_000]
-    assert "".join(parse_markdown(text).slices()) == text
+    start = time.process_time()
+    document = parse_markdown(text)
     escape_markdown(text, opens_block=True)
+    assert time.process_time() - start < 5
+    assert "".join(document.slices()) == text
 
 
 def test_deep_nesting_is_no_harm() -> None:

@@ -1,6 +1,7 @@
 """Plain text becomes blocks and sentences, and no character of it gets lost."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -571,7 +572,6 @@ def test_verbatim_blocks_are_one_sentence(text: str) -> None:
             assert len(block.sentences) == 1
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "unit",
     [
@@ -606,12 +606,17 @@ def test_verbatim_blocks_are_one_sentence(text: str) -> None:
         "Live - ",
         "---\n",
         "a) b\n",
+        "a. b\n",
+        "A:\nB 1\n",
         "😀",
     ],
 )
 def test_hostile_text_takes_no_time(unit: str) -> None:
     text = (unit * 100_000)[:100_000]
-    assert "".join(parse_text(text).slices()) == text
+    start = time.process_time()
+    document = parse_text(text)
+    assert time.process_time() - start < 10
+    assert "".join(document.slices()) == text
 
 
 @pytest.mark.parametrize(
