@@ -169,7 +169,7 @@ def test_cards_that_can_not_be_read_are_not_taken_for_none(
 ) -> None:
     # Root may read everything: the system's answer is made up.
     monkeypatch.setattr(os, "access", lambda path, _mode: path != tmp_path)
-    with pytest.raises(InvalidSettings, match="cards_dir.*: can't be read"):
+    with pytest.raises(InvalidSettings, match=r"cards_dir.*: can't be read"):
         load_settings(cards_dir=str(tmp_path))
 
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from service.errors import ModelError, one_line
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+"""All of a model's name, which becomes part of paths: lower case, single ``. _ -`` inside."""
 
 Architecture = Literal["marian", "bart", "extractive"]
 
@@ -118,12 +119,12 @@ class ModelCard(_Frozen):
 
 
 def check_name(name: str) -> str:
-    """``name`` itself when it can be a model's name (lower case, digits, single ``. _ -`` inside).
+    """``name`` itself when it can be a model's :data:`NAME`.
 
     Raises:
-        ModelError: it can't; a name becomes part of a path, so nothing else is let through.
+        ModelError: it can't.
     """
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ModelError(f"{name!r} is not a model name; `kortom models list` shows those that are")
     return name
 

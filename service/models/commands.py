@@ -114,9 +114,10 @@ def _pull(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments)
     store = ModelStore(settings.models_dir)
-    if arguments.name:
-        load_card(arguments.name, settings.cards_dir)
-    for name in [arguments.name] if arguments.name else store.installed():
+    installed = store.installed()
+    if arguments.name and arguments.name not in installed:
+        load_card(arguments.name, settings.cards_dir)  # a name that is none is told as such
+    for name in [arguments.name] if arguments.name else installed:
         store.verify(name)
         print(f"{name}: ok")
     return 0

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from service.errors import ModelCorrupt, ModelError, ModelNotInstalled
-from service.models.card import check_name
+from service.models.card import NAME, check_name
 
 BUNDLED_DIRECTORY = Path(__file__).resolve().parent / "bundled"
 MANIFEST = "manifest.json"
@@ -118,17 +118,18 @@ class ModelStore:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in first["loc"])
-            raise ModelCorrupt(_corrupt(name, path, f"{place}: {first['msg']}")) from error
+            reason = f"{place}: {first['msg']}" if place else first["msg"]
+            raise self._damaged(name, path, reason) from error
         except OSError as error:
-            raise ModelCorrupt(_corrupt(name, path, error.strerror or "can't be read")) from error
+            raise self._damaged(name, path, error.strerror or "can't be read") from error
 
     def installed(self) -> list[str]:
         """Names of all models that are there, in alphabetical order; no file is verified."""
         names = set(WITHOUT_FILES)
         for directory in (self.models_dir, self.bundled_dir):
             if directory.is_dir():
-                names.update(p.parent.name for p in directory.glob(f"[!.]*/{MANIFEST}"))
-        return sorted(names)
+                names.update(path.parent.name for path in directory.glob(f"*/{MANIFEST}"))
+        return sorted(filter(NAME.fullmatch, names))
 
     def verify(self, name: str, engine: Engine | None = None) -> None:
         """Holds the files against the manifest: none missing, none more, same size, same checksum.
@@ -150,23 +151,31 @@ class ModelStore:
         needed = [_WEIGHTS[engine]] if engine else list(_WEIGHTS.values())
         for path in needed:
             if path not in expected:
-                raise ModelCorrupt(_corrupt(name, directory / path, "not in the manifest"))
+                raise self._damaged(name, directory / path, "not in the manifest")
         if unknown := present - expected.keys():
-            raise ModelCorrupt(_corrupt(name, directory / min(unknown), "not in the manifest"))
+            raise self._damaged(name, directory / min(unknown), "not in the manifest")
         for path, file in expected.items():
             full = directory / path
             if path not in present or not full.resolve().is_relative_to(directory.resolve()):
-                raise ModelCorrupt(_corrupt(name, full, "missing"))
+                raise self._damaged(name, full, "missing")
             try:
                 size = full.stat().st_size
                 if size != file.size:
-                    raise ModelCorrupt(_corrupt(name, full, f"{size} bytes instead of {file.size}"))
+                    raise self._damaged(name, full, f"{size} bytes instead of {file.size}")
                 if _sha256(full) != file.sha256:
-                    raise ModelCorrupt(_corrupt(name, full, "wrong checksum"))
+                    raise self._damaged(name, full, "wrong checksum")
             except OSError as error:
-                raise ModelCorrupt(
-                    _corrupt(name, full, error.strerror or "can't be read")
-                ) from error
+                raise self._damaged(name, full, error.strerror or "can't be read") from error
+
+    def _damaged(self, name: str, path: Path, reason: str) -> ModelCorrupt:
+        """What is wrong with a file of the model, and what helps."""
+        if path.is_relative_to(self.bundled_dir):
+            advice = "install Kortom again"
+        elif (self.bundled_dir / name / MANIFEST).is_file():
+            advice = f"remove {self.models_dir / name}, it is part of Kortom"
+        else:
+            advice = f"run `kortom models pull {name}` again"
+        return ModelCorrupt(f"model {name} is damaged: {path}: {reason}; {advice}")
 
 
 def _loads(engine: Engine | None, path: str) -> bool:
@@ -185,7 +194,3 @@ def _list_files(directory: Path) -> list[str]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _corrupt(name: str, path: Path, reason: str) -> str:
-    return f"model {name} is damaged: {path}: {reason}; run `kortom models pull {name}` again"

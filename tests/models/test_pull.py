@@ -543,5 +543,7 @@ def test_the_commands(
     assert f"{OPUS}: ok" in run("verify").splitlines()
     assert run("verify", OPUS) == f"{OPUS}: ok\n"
     assert "Helsinki-NLP/opus-mt-nl-en at main" in run("show", OPUS)
+    (tmp_path / "models" / OPUS).rename(tmp_path / "models" / "ours")
+    assert run("verify", "ours") == "ours: ok\n"  # without a card
     other = tmp_path / "elsewhere"
     assert f"{OPUS}: ok" not in run("verify", "--models-dir", str(other)).splitlines()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,30 @@ def test_a_changed_file_is_refused(
     assert "\n" not in caught.value.detail
 
 
+def test_the_advice_for_a_damaged_model_can_be_followed(store: ModelStore) -> None:
+    """What is part of the package can't be pulled."""
+
+    def advice() -> str:
+        with pytest.raises(ModelCorrupt) as caught:
+            store.verify("a-model")
+        return caught.value.detail.rpartition("; ")[2]
+
+    pulled = install(store.models_dir, "a-model")
+    (pulled / "hub/config.json").unlink()
+    assert advice() == "run `kortom models pull a-model` again"
+    bundled = install(store.bundled_dir, "a-model")
+    assert advice() == f"remove {pulled}, it is part of Kortom"
+    shutil.rmtree(pulled)
+    (bundled / "hub/config.json").unlink()
+    assert advice() == "install Kortom again"
+
+
+def test_a_directory_that_is_no_model_does_not_end_the_list(store: ModelStore) -> None:
+    for name in ("a-model", "A Model", ".partial", "a-model~"):
+        install(store.models_dir, name)
+    assert store.installed() == ["a-model", "extractive"]
+
+
 def test_an_engine_is_held_to_its_own_files_only(store: ModelStore) -> None:
     model = install(store.models_dir, "a-model")
     (model / "hub/model.safetensors").write_bytes(b"damaged")
@@ -148,6 +173,7 @@ def test_an_unreadable_manifest_is_refused(store: ModelStore, text: str) -> None
     with pytest.raises(ModelCorrupt, match=r"manifest\.json") as caught:
         store.verify("a-model")
     assert "\n" not in caught.value.detail
+    assert ": :" not in caught.value.detail
 
 
 @pytest.mark.parametrize("name", ["../a-model", "/srv", ".partial", "", "a/b", "a\x00b"])
