@@ -30,7 +30,7 @@ def check_host(scope: Scope, settings: Settings) -> None:
     """
     if settings.require_keys is not None or settings.keys_required:
         return
-    own_port = scope["server"][1]
+    _, own_port = scope.get("server") or (None, None)
     for header, value in scope["headers"]:
         host = _HOST.fullmatch(value) if header == b"host" else None
         if host and int(host["port"] or HTTP_PORT) == own_port and not _is_local(host["name"]):

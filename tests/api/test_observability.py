@@ -331,6 +331,7 @@ def test_a_connection_that_ends_after_the_answer_is_no_client_gone() -> None:
 
     metrics, server = Metrics(), FastAPI()
     server.state.health = Health([])
+    server.state.settings = Settings()
     scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "app": server}
     asyncio.run(problems.RequestContext(app, metrics)(scope, receive, send))
     labels = {"handler": "none", "method": "GET", "status": "200"}
