@@ -1,6 +1,7 @@
 """``kortom mcp``: the translation and the bullets as tools for a model (Model Context Protocol)."""
 
 import argparse
+import os
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from typing import Any
 from service import __version__
 from service.errors import InvalidSettings, StartupError
 
+KEY_VARIABLE = "KORTOM_KEY"
+"""Where the key of a server that wants one stands: a flag could be read in a list of processes."""
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command ``mcp``."""
@@ -16,7 +20,8 @@ def add_parser(subparsers: Any) -> None:
         "mcp",
         help="offer a server's work as tools over MCP",
         description="Speak the Model Context Protocol on standard input and output, with the tools "
-        "translate_article and summarize of a running Kortom. Needs kortom[mcp].",
+        "translate_article and summarize of a running Kortom. A server that wants a key gets that "
+        f"of the variable {KEY_VARIABLE}. Needs kortom[mcp].",
     )
     parser.add_argument(
         "--url", default="http://127.0.0.1:8000", help="of the server [%(default)s]"
@@ -50,9 +55,9 @@ def _run(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise StartupError("this needs pip install 'kortom[mcp]'") from error
     try:
-        kortom = AsyncKortom(options.url)
+        kortom = AsyncKortom(options.url, key=os.environ.get(KEY_VARIABLE) or None)
     except ValueError as error:
-        raise InvalidSettings(f"--url: {error}") from None
+        raise InvalidSettings(str(error)) from None
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncGenerator[None]:
