@@ -49,7 +49,7 @@ def configure(level: str, *, json_lines: bool) -> None:
     handler.setFormatter(JSONFormatter() if json_lines else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # They tell at every start what they assume of the database, and every request to a hub.
-    for library in ("alembic", "httpx"):
+    for library in ("alembic", "httpx", "httpx2"):
         logging.getLogger(library).setLevel(logging.WARNING)
     # What it finds wrong in a form is in the answer to whoever sent it.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)

@@ -112,13 +112,13 @@ ARTICLE: dict[str, Any] = {
 TRANSLATE: dict[str, Any] = {
     "id": REQUEST_ID,
     "translations": [
-        {"text": "Good morning.", "warnings": []},
-        {"text": "It is raining in Utrecht.", "warnings": []},
+        {"text": "The connection is free for the first year.", "warnings": []},
+        {"text": "Faults are repaired within 24 hours.", "warnings": []},
     ],
     "warnings": [],
     "models": _MODELS,
     "usage": {
-        "characters": 35,
+        "characters": 82,
         "sentences": 2,
         "source_tokens": 12,
         "target_tokens": 12,
@@ -155,8 +155,12 @@ SUMMARIZE: dict[str, Any] = {
     "timing_ms": _TIMING,
 }
 JOB_ARTICLES: list[dict[str, Any]] = [
-    {"id": "2026-05-01/brug", "text": "De troepen rukken op."},
-    {"id": "2026-05-01/weer", "html": "<p>Het regent.</p>", "summary": None},
+    {"id": "2026-05-01/brug", "text": "De aansluiting is het eerste jaar gratis."},
+    {
+        "id": "2026-05-01/weer",
+        "html": "<p>Storingen worden binnen 24 uur verholpen.</p>",
+        "summary": None,
+    },
 ]
 JOB: dict[str, Any] = {
     "id": "5f0c1d5e-6c5b-4c8e-9a57-0f6d3c1b2a49",

@@ -143,8 +143,9 @@ class ArticleRequest(_Request):
             "oneOf": [_only("text"), _only("html"), _only("markdown")],
             "examples": [
                 {
-                    "title": "Slag op Tripoli",
-                    "text": "De troepen rukken op.\n\nIn Brussel kwamen de ministers bijeen.",
+                    "title": "Buurtbatterij voor 850 huishoudens gaat in juni open",
+                    "text": "De aansluiting is het eerste jaar gratis.\n\n"
+                    "Storingen worden binnen 24 uur verholpen.",
                     "summary": {"bullets": 2},
                 }
             ],
@@ -165,7 +166,16 @@ class TranslateRequest(_Request):
     """What is not ready after this many milliseconds is answered 504."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"texts": ["Goedemorgen.", "Het regent in Utrecht."]}]}
+        json_schema_extra={
+            "examples": [
+                {
+                    "texts": [
+                        "De aansluiting is het eerste jaar gratis.",
+                        "Storingen worden binnen 24 uur verholpen.",
+                    ]
+                }
+            ]
+        }
     )
 
 
