@@ -86,7 +86,7 @@ def run(
         KeyboardInterrupt: interrupted before any article was translated, or twice.
     """
     with ExitStack() as opened:
-        opened.enter_context(_on_signal(signal.default_int_handler))
+        opened.enter_context(on_signal(signal.default_int_handler))
         source = opened.enter_context(open_source(source_path, max_bytes))
         if source.would_read(output_path):
             raise StartupError(f"{output_path}: it is read as input: take another name or folder")
@@ -130,7 +130,7 @@ def _write_rows(
                 signal.signal(number, signal.default_int_handler)
 
     end = 0
-    with _on_signal(interrupt):
+    with on_signal(interrupt):
         try:
             with closing(rows_in_order(records, worker, stop)) as rows:
                 for made in rows:
@@ -209,8 +209,12 @@ def rows_in_order(
 
 
 @contextmanager
-def _on_signal(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM; who started the program may have it ignore them (``&``)."""
+def on_signal(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Handle SIGINT and SIGTERM; who started the program may have it ignore them (``&``).
+
+    Args:
+        handler: see ``signal.signal``.
+    """
     numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, handler) for number in numbers}
     try:

@@ -19,7 +19,7 @@ from service.cluster.replicas import (
     GeneratorReplica,
     TranslatorReplica,
 )
-from service.cluster.start import cpus, worker_settings
+from service.cluster.start import cpus, gpus, worker_settings
 from service.models.profiles import PROFILES
 from service.settings import Settings, load_settings
 
@@ -140,7 +140,7 @@ def build(settings: Settings, *, max_replicas: int = MAX_REPLICAS) -> Applicatio
             },
             ray_actor_options={
                 "num_cpus": cpus(settings),
-                "num_gpus": int(settings.device == "cuda"),
+                "num_gpus": gpus(settings),
             },
             **common,
         )

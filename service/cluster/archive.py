@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +19,10 @@ from service import __version__, logs
 from service.api.articles import Articles
 from service.bulk.progress import Progress, Tally
 from service.bulk.rows import Row, make_row, read_record, refused
-from service.bulk.run import EXIT_ERROR_ROWS, EXIT_OK
+from service.bulk.run import EXIT_ERROR_ROWS, EXIT_OK, on_signal
 from service.cluster.manifest import Head, fingerprint, open_parts
 from service.cluster.shards import Archive, Shard
-from service.cluster.start import cpus, ray_cluster, worker_settings
+from service.cluster.start import cpus, gpus, processes, ray_cluster, worker_settings
 from service.errors import ContentTooLarge, InferenceError, ServiceError, StartupError, one_line
 from service.loading import load_pipeline
 from service.models.card import load_card
@@ -113,9 +114,12 @@ def run(
     Raises:
         StartupError: the input or the folder can't be used, or do not belong together; a model is
             missing or damaged; Ray can't be started or joined, or no worker works.
+        KeyboardInterrupt: SIGINT or SIGTERM.
     """
     settings = worker_settings(settings)
     archive = Archive(source, settings.max_body_bytes)
+    if archive.lies_in(directory):
+        raise StartupError(f"{directory}: the input lies there: take another folder")
     head = _head(settings)
     with open_parts(directory, head) as parts:
         tally = Tally(
@@ -124,7 +128,11 @@ def run(
         )
         shards = archive.shards()
         done = parts.skip_finished(shards)
-        with ray_cluster(cpus(settings)), Progress(archive.total, tally, done) as progress:
+        with (
+            ray_cluster(settings, models=1),
+            on_signal(signal.default_int_handler),  # Ray's own would end it without a word
+            Progress(archive.total, tally, done) as progress,
+        ):
             context = DataContext.get_current()
             context.enable_progress_bars = False
             context.print_on_execution_start = False
@@ -197,22 +205,21 @@ def _map(
     items = list(articles)
     table = pyarrow.Table.from_pylist(items)
     blocks = [table.slice(start, block_articles) for start in range(0, len(items), block_articles)]
-    cores = cpus(settings)
-    workers = max(1, int(ray.cluster_resources().get("CPU", 0) // cores))
     DataContext.get_current().max_errored_blocks = -1
     try:
         made = ray.data.from_arrow(blocks).map_batches(
             worker,
-            batch_size=None,  # a block is a batch
+            batch_size=block_articles,  # a block is a batch; Ray Data wants it said for GPUs
             batch_format="pyarrow",
             fn_constructor_args=(settings,),
             # What waited at a worker that dies would die with it.
             compute=ActorPoolStrategy(
-                size=min(workers, len(blocks)), max_tasks_in_flight_per_actor=1
+                size=min(processes(settings), len(blocks)), max_tasks_in_flight_per_actor=1
             ),
-            num_cpus=cores,
-            num_gpus=int(settings.device == "cuda"),
+            num_cpus=cpus(settings),
+            num_gpus=gpus(settings),
             udf_modifying_row_count=False,
+            # Without it a block that kills its worker would be tried without end. Gone in Ray 2.64.
             ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": ATTEMPTS - 1},
         )
         for row in made.iter_rows():

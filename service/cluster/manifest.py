@@ -16,6 +16,8 @@ from service.errors import StartupError
 
 MANIFEST = "manifest.jsonl"
 LOCK = ".lock"
+_FIRST_BYTES = b'{"models":['
+"""Of every manifest."""
 
 
 class Head(BaseModel):
@@ -80,20 +82,26 @@ class Parts:
         self._manifest = directory / MANIFEST
         self.entries: list[Entry] = []
         with file_errors(self._manifest):
-            lines = self._whole_lines()
-            if not lines:
-                self._append(head)
-                return
+            data = self._manifest.read_bytes() if self._manifest.exists() else b""
+            *lines, piece = data.split(b"\n")  # a kill leaves a piece of a line behind them
             try:
-                there = Head.model_validate_json(lines[0])
+                there = Head.model_validate_json(lines[0]) if lines else head
                 self.entries = [Entry.model_validate_json(line) for line in lines[1:]]
             except ValidationError:
-                raise StartupError(f"{self._manifest}: this is no manifest of kortom") from None
-        if there != head:
-            raise StartupError(
-                f"{directory}: its rows were made with other models or settings "
-                f"({', '.join(there.models)}): take another folder"
-            )
+                raise self._foreign() from None
+            if not lines and not _FIRST_BYTES.startswith(piece[: len(_FIRST_BYTES)]):
+                raise self._foreign()
+            if not lines and any(directory.glob("part-*.jsonl")):
+                raise StartupError(f"{directory}: parts without a manifest: take another folder")
+            if there != head:
+                raise StartupError(
+                    f"{directory}: its rows were made with other models or settings "
+                    f"({', '.join(there.models)}): take another folder"
+                )
+            if piece:
+                os.truncate(self._manifest, len(data) - len(piece))
+            if not lines:
+                self._append(head)
 
     def skip_finished(self, shards: Iterator[Shard]) -> int:
         """Pass over what earlier runs have done.
@@ -167,15 +175,8 @@ class Parts:
         finally:
             os.close(descriptor)
 
-    def _whole_lines(self) -> list[bytes]:
-        """The lines of the manifest; the beginning of one that a kill cut off is removed."""
-        if not self._manifest.exists():
-            return []
-        data = self._manifest.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):
-            os.truncate(self._manifest, len(whole))
-        return whole.splitlines()
+    def _foreign(self) -> StartupError:
+        return StartupError(f"{self._manifest}: this is no manifest of kortom")
 
 
 @contextmanager

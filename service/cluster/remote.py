@@ -14,7 +14,7 @@ from service.errors import InferenceError, Overloaded, ServiceError
 from service.loading import Loader
 from service.models.card import ModelCard
 from service.serving.metrics import Metrics
-from service.serving.work import current_work
+from service.serving.work import Timings, current_work
 from service.settings import Settings
 from service.summarization.generator import Generated, Generator
 from service.summarization.tokenizer import BartTokenizer
@@ -46,12 +46,15 @@ class RemoteModel:
         self._handle = handle
         self._loop = loop
 
-    def ask(self, method: str, *arguments: Any) -> Any:
+    def ask(self, method: str, *arguments: Any) -> tuple[Any, Timings]:
         """What one of the replicas makes of a call; blocks until it is there.
 
         Args:
             method: of the deployment's class; gives an :class:`Outcome`.
             arguments: its arguments.
+
+        Returns:
+            What was made, and where its seconds went; the current work's have these added.
 
         Raises:
             InferenceError: the model failed, or the replica died during the call.
@@ -75,7 +78,7 @@ class RemoteModel:
         work.timings.inference += outcome.timings.inference
         if isinstance(outcome.made, ServiceError):
             raise outcome.made
-        return outcome.made
+        return outcome.made, outcome.timings
 
     async def _ask(self, method: str, arguments: Sequence[Any]) -> Outcome[Any]:
         response = getattr(self._handle, method).remote(*arguments)
@@ -107,16 +110,23 @@ class RemoteTranslator:
     Args:
         model: the replicas.
         tokenizer: the model's.
-        max_source_tokens: longest source, prefix and ``</s>`` included.
+        card: the model's.
+        metrics: where waits in the replicas' queues are counted.
     """
 
     def __init__(
-        self, model: RemoteModel, tokenizer: SentencePieceTokenizer, max_source_tokens: int
+        self,
+        model: RemoteModel,
+        tokenizer: SentencePieceTokenizer,
+        card: ModelCard,
+        metrics: Metrics,
     ) -> None:
         self.engine = model.engine
+        self._queue_wait = metrics.queue_wait.labels(model=card.name)
+        self._tokenization = metrics.tokenization.labels(model=card.name)
         self._model = model
         self._tokenizer = tokenizer
-        self._max_source_tokens = max_source_tokens
+        self._max_source_tokens = card.limits.max_source_tokens
 
     def fits(self, text: str) -> bool:
         """See ``Translator.fits``."""
@@ -126,7 +136,10 @@ class RemoteTranslator:
         """See ``Translator.translate`` and :meth:`RemoteModel.ask`."""
         if not sentences:
             return []
-        made: list[Translation] = self._model.ask("translate", list(sentences), careful)
+        made: list[Translation]
+        made, timings = self._model.ask("translate", list(sentences), careful)
+        self._queue_wait.observe(timings.queue)
+        self._tokenization.observe(timings.tokenization)
         return made
 
 
@@ -134,10 +147,11 @@ class RemoteGenerator:
     """A ``Generator`` whose model runs elsewhere; see :class:`RemoteTranslator`."""
 
     def __init__(
-        self, model: RemoteModel, tokenizer: BartTokenizer, max_source_tokens: int
+        self, model: RemoteModel, tokenizer: BartTokenizer, card: ModelCard, metrics: Metrics
     ) -> None:
         self.engine = model.engine
-        self.max_source_tokens = max_source_tokens
+        self.max_source_tokens = card.limits.max_source_tokens
+        self._queue_wait = metrics.queue_wait.labels(model=card.name)
         self._model = model
         self._tokenizer = tokenizer
 
@@ -151,7 +165,9 @@ class RemoteGenerator:
         """See ``Generator.generate`` and :meth:`RemoteModel.ask`."""
         if not sources:
             return []
-        made: list[Generated] = self._model.ask("generate", list(sources), min_tokens, max_tokens)
+        made: list[Generated]
+        made, timings = self._model.ask("generate", list(sources), min_tokens, max_tokens)
+        self._queue_wait.observe(timings.queue)
         return made
 
 
@@ -176,9 +192,9 @@ class RemoteLoader(Loader):
         if engine is not None:
             return super().translator(card, engine)
         tokenizer = SentencePieceTokenizer(self._store.path(card.name) / "hub", card.prefix)
-        return RemoteTranslator(self._models[TRANSLATOR], tokenizer, card.limits.max_source_tokens)
+        return RemoteTranslator(self._models[TRANSLATOR], tokenizer, card, self._metrics)
 
     def generator(self, card: ModelCard) -> Generator:
         """See ``Loader.generator``; the model itself is not loaded."""
         tokenizer = BartTokenizer(self._store.path(card.name) / "hub")
-        return RemoteGenerator(self._models[SUMMARIZER], tokenizer, card.limits.max_source_tokens)
+        return RemoteGenerator(self._models[SUMMARIZER], tokenizer, card, self._metrics)

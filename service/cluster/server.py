@@ -9,14 +9,13 @@ import urllib.error
 import urllib.request
 from types import FrameType
 
-import ray
 from ray import serve as ray_serve
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from service.cluster.application import build, deployments
-from service.cluster.start import cpus, ray_cluster
+from service.cluster.start import processes, ray_cluster, worker_settings
 from service.errors import StartupError, one_line
 from service.serving import server
 from service.settings import Settings
@@ -50,10 +49,10 @@ def serve(settings: Settings) -> None:
             os._exit(128 + number)
         stopping.set()
 
-    cores = cpus(settings) * len(deployments(settings))
-    with ray_cluster(cores) as is_own:
-        max_replicas = int(ray.cluster_resources().get("CPU", 0) // cores)
-        ingress = _start(settings, max_replicas=max(1, max_replicas), is_own=is_own)
+    models = len(deployments(settings))
+    with ray_cluster(worker_settings(settings), models) as is_own:
+        max_replicas = max(1, processes(settings) // models)
+        ingress = _start(settings, max_replicas=max_replicas, is_own=is_own)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -71,7 +70,11 @@ def _start(settings: Settings, *, max_replicas: int, is_own: bool) -> Deployment
     try:
         ray_serve.start(
             proxy_location="HeadOnly" if is_own else "EveryNode",
-            http_options={"host": settings.host, "port": settings.port},
+            http_options={
+                "host": settings.host,
+                "port": settings.port,
+                "keep_alive_timeout_s": server.KEEP_ALIVE_SECONDS,
+            },
             logging_config={"enable_access_log": False, "log_level": "WARNING"},
         )
         return ray_serve.run(build(settings, max_replicas=max_replicas), name=NAME)

@@ -72,11 +72,17 @@ class Archive:
         self._max_bytes = max_bytes
         with file_errors(path):
             files = sorted(path.iterdir()) if path.is_dir() else [path]
-            self._files = [file for file in files if file.suffix in SUFFIXES or file == path]
+            self._files = [
+                file for file in files if file.suffix.lower() in SUFFIXES or file == path
+            ]
             self.total = sum(file.stat().st_size for file in self._files)
         if not self._files:
             raise StartupError(f"{path}: no .jsonl and no .parquet file")
         self.skipped = len(files) - len(self._files)
+
+    def lies_in(self, directory: Path) -> bool:
+        """Whether a file of it lies in the folder itself, which need not be there."""
+        return directory.exists() and any(file.parent.samefile(directory) for file in self._files)
 
     def shards(self) -> Iterator[Shard]:
         """All articles; the same shards every time that the files are the same.
@@ -103,7 +109,7 @@ class Archive:
         """Lines, each with how much of the input ends with it."""
         before = 0
         for file in self._files:
-            read = _parquet_lines if file.suffix == ".parquet" else read_lines
+            read = _parquet_lines if file.suffix.lower() == ".parquet" else read_lines
             try:
                 with file_errors(file), file.open("rb") as opened:
                     for line in read(opened, self._max_bytes):
@@ -120,13 +126,31 @@ def _parquet_lines(file: BinaryIO, max_bytes: int) -> Iterator[Line]:
     with pyarrow.parquet.ParquetFile(file) as table:
         done = 0
         for batch in table.iter_batches(_PARQUET_ROWS):
-            for row in batch.to_pylist():
+            for row in _as_bytes(batch).to_pylist():
                 done += 1
                 data = _json(row)
                 end = size * done // table.metadata.num_rows
                 yield Line(data[: max_bytes + 1], len(data) <= max_bytes, True, end)
 
 
+def _as_bytes(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
+    """The same with texts as bytes, so that one that is no UTF-8 costs its own row only."""
+
+    texts = (pyarrow.string(), pyarrow.large_string())
+    fields = [
+        field.with_type(pyarrow.large_binary() if field.type in texts else field.type)
+        for field in batch.schema
+    ]
+    return batch.cast(pyarrow.schema(fields))
+
+
 def _json(row: dict[str, Any]) -> bytes:
+    """A row as a line; bytes that are no UTF-8 stay what they are, and make it no JSON."""
+
+    def plain(value: Any) -> str:
+        # Many writers leave out that a column of bytes is text.
+        return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+
     fields = {name: value for name, value in row.items() if value is not None}
-    return json.dumps(fields, ensure_ascii=False, default=str).encode("utf-8", "replace")
+    line = json.dumps(fields, ensure_ascii=False, default=plain)
+    return line.encode("utf-8", "surrogateescape")

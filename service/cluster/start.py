@@ -13,25 +13,27 @@ from service.settings import Settings
 
 
 @contextmanager
-def ray_cluster(cores: int) -> Iterator[bool]:
+def ray_cluster(settings: Settings, models: int) -> Iterator[bool]:
     """Join the cluster that ``RAY_ADDRESS`` names, or start Ray on this machine for the body.
 
     A cluster started here asks for a token, sends no usage statistics and has no dashboard; its
     ports, which Ray chooses, are open on all addresses. A cluster that is joined is its operator's.
 
     Args:
-        cores: CPU cores that a started Ray counts with at least, also where there are fewer.
+        settings: :func:`worker_settings`.
+        models: processes with one model each that there must be room for. A started Ray counts
+            with cores enough for them, also where there are fewer.
 
     Yields:
         Whether Ray was started here.
 
     Raises:
-        StartupError: the cluster can't be started or joined.
+        StartupError: the cluster can't be started or joined, or this machine lacks the GPUs.
     """
     address = os.environ.get("RAY_ADDRESS") or "local"
     is_own = address == "local"
     own: dict[str, Any] = {
-        "num_cpus": max(cores, usable_cores()),
+        "num_cpus": max(models * cpus(settings), usable_cores()),
         "include_dashboard": False,
     }
     try:
@@ -39,6 +41,10 @@ def ray_cluster(cores: int) -> Iterator[bool]:
     except (ConnectionError, OSError, RuntimeError, ValueError) as exc:
         raise StartupError(f"Ray can't be started or joined: {one_line(exc)}") from exc
     try:
+        # A cluster that is joined may get a machine with a GPU when one is asked for.
+        there = int(ray.cluster_resources().get("GPU", 0))
+        if is_own and there < models * gpus(settings):
+            raise StartupError(f"every model takes a CUDA device: {models}, and Ray sees {there}")
         yield is_own
     finally:
         ray.shutdown()
@@ -54,3 +60,17 @@ def worker_settings(settings: Settings) -> Settings:
 def cpus(settings: Settings) -> int:
     """Cores that a process with one model of these :func:`worker_settings` keeps busy."""
     return (settings.inter_threads or 1) * settings.intra_threads
+
+
+def gpus(settings: Settings) -> int:
+    """GPUs that such a process has to itself: 0 or 1."""
+    return int(settings.device == "cuda")
+
+
+def processes(settings: Settings) -> int:
+    """How many such processes the cluster has room for now, at least 1."""
+    there = ray.cluster_resources()
+    room = there.get("CPU", 0) // cpus(settings)
+    if gpus(settings):
+        room = min(room, there.get("GPU", 0))
+    return max(1, int(room))

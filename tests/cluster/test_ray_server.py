@@ -65,6 +65,28 @@ def test_the_server_says_of_itself_what_the_plain_one_says(
     assert server.get(path).json() == plain.get(path).json()
 
 
+def test_waits_in_the_replicas_are_in_the_metrics(server: "Client") -> None:
+    def waits() -> float:
+        [line] = [
+            line
+            for line in server.get("/metrics").body.decode().splitlines()
+            if line.startswith('kortom_queue_wait_seconds_count{model="demo-nl-en"}')
+        ]
+        return float(line.split()[-1])
+
+    before = waits()
+    assert server.post("/v1/translate", {"texts": ["Ja."]}).status == 200
+    assert waits() > before
+
+
+def test_a_connection_does_not_lie_idle_for_long(server: "Client") -> None:
+    with server.connect() as connection:
+        connection.sendall(server.request("GET", "/livez"))
+        connection.settimeout(WAIT_SECONDS)
+        while connection.recv(65_536):  # Ray's own bound is longer than this test's
+            pass
+
+
 def test_a_deadline_holds_over_processes(server: "Client", sample_article: str) -> None:
     article = long_article(sample_article, 90) | {"deadline_ms": 50}
     assert server.post("/v1/articles", article).status == 504
