@@ -305,9 +305,7 @@ def test_an_interrupted_run_does_not_wait_for_a_long_article(
                 work.wait(threading.Event())
         return request
 
-    start = time.monotonic()
-    assert run(source, output, translate) == 130
-    assert time.monotonic() - start < 5
+    assert run(source, output, translate) == 130  # the article would never end
     assert ids(output) == ids(source)[:50]
 
 
