@@ -4,8 +4,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from service import tracing
@@ -16,8 +15,10 @@ from service.errors import (
     StorageFull,
     StorageUnavailable,
 )
+from service.jobs.liveness import SilentLeases
 from service.jobs.records import Claim
 from service.jobs.store import JobStore
+from service.jobs.trouble import DatabaseTrouble
 from service.logs import describe
 from service.serving.metrics import Metrics
 from service.serving.work import Work, working_on
@@ -39,7 +40,9 @@ TROUBLE_SECONDS = 5.0
 MAX_DELAY_SECONDS = 30.0
 """Longest pause between two attempts at an article that can't be done, or kept, for now."""
 JOIN_SECONDS = 2.0
-"""How long a stopping runner waits for threads that were told to end."""
+"""How long a stopping runner waits for the articles under way."""
+CLOSE_SECONDS = 6.0
+"""How long it then waits for its lease to be given back: through a lock, no longer."""
 
 
 class _Dropped(ServiceError):
@@ -96,16 +99,16 @@ class JobRunner:
         self._problem = problem
         self._ready = ready
         self._changed = threading.Condition()
-        # All of these are read and written with _changed held.
+        self._trouble = DatabaseTrouble(metrics)
+        # All of these are read and written with _changed held; the lease is written by the keeper.
         self._lease: str | None = None
         self._running: dict[Claim, Work] = {}
         self._turns = 0  # threads that claim or work
         self._suspects = False  # whether there may be any; so no other turn begins
         self._idle_until = 0.0
-        self._troubled = False
         self._closing = False
-        # The keeper's alone: when each other lease's counter was seen to change, and what it was.
-        self._seen: dict[str, tuple[int, float]] = {}
+        # The keeper's alone.
+        self._silent = SilentLeases(lease_seconds)
         self._looked = self._renewed = self._counted = self._expired = float("-inf")
         self._stop = threading.Event()
         # Daemons: an engine that hangs must not keep the process from ending.
@@ -140,18 +143,12 @@ class JobRunner:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-            lease = self._lease
-            self._drop_all("given_back")
-        self._stop.set()
+            self._end_all("given_back")
         deadline = time.monotonic() + JOIN_SECONDS
-        for thread in (*self._threads, self._keeper):
+        for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        if lease is None:
-            return
-        try:
-            self._store.close_lease(lease)
-        except (StorageUnavailable, StorageFull):
-            logger.warning("the lease could not be closed: it expires")
+        self._stop.set()
+        self._keeper.join(CLOSE_SECONDS)
 
     # What the working threads do.
 
@@ -161,7 +158,7 @@ class JobRunner:
             claim = None
             in_trouble = False
             try:
-                with self._storage():
+                with self._trouble.noticed():
                     claim = self._store.claim(lease, suspect=is_alone)
                 if claim is not None:
                     self._work_on(claim)
@@ -205,7 +202,7 @@ class JobRunner:
     def _work_on(self, claim: Claim) -> None:
         work = Work()
         with self._changed:
-            if claim.lease_id != self._lease:
+            if self._closing or claim.lease_id != self._lease:
                 return  # lost between the claim and here
             self._running[claim] = work
         try:
@@ -237,7 +234,7 @@ class JobRunner:
         delay = 1.0
         while True:
             try:
-                with self._storage():
+                with self._trouble.noticed():
                     written = self._store.finish(
                         claim,
                         answer=answer,
@@ -267,9 +264,8 @@ class JobRunner:
                     raise
             delay = _pause(work, delay)
 
-    def _drop_all(self, outcome: str) -> None:
-        """Give up the lease and what is under way; ``_changed`` is held."""
-        self._lease = None
+    def _end_all(self, outcome: str) -> None:
+        """End what is under way; ``_changed`` is held."""
         for work in self._running.values():
             work.cancel(_Dropped(outcome))
 
@@ -278,29 +274,33 @@ class JobRunner:
     def _keep(self) -> None:
         while not self._stop.is_set():
             try:
-                with self._storage():
+                with self._trouble.noticed():
                     self._look()
             except (StorageUnavailable, StorageFull):
                 pass
             except Exception as exc:  # a bug must not end the thread
                 logger.error("the keeper of jobs failed: %s", describe(exc))  # noqa: TRY400 - no messages
             self._stop.wait(self._tick)
+        try:
+            if self._lease is not None:
+                self._store.close_lease(self._lease)
+        except (StorageUnavailable, StorageFull):
+            logger.warning("the lease could not be closed: it expires")
 
     def _look(self) -> None:
         now = time.monotonic()
         third = self._lease_seconds / 3
-        with self._changed:
-            troubled = self._troubled
         if self._lease is None:
             self._open()
             self._renewed = now
-        elif troubled or now - self._renewed >= third:  # a database that can be read may be full
+        elif self._trouble.lasts or now - self._renewed >= third:  # it may be full, yet be read
             if not self._store.renew(self._lease):
                 self._lose()
                 return
             self._renewed = now
         if now - self._looked >= third:
-            self._watch(now)
+            self._watch()
+            self._looked = now
         self._stop_cancelled()
         if now - self._counted >= COUNT_SECONDS:
             self._count()
@@ -309,9 +309,6 @@ class JobRunner:
             self._expire(now)
 
     def _open(self) -> None:
-        with self._changed:
-            if self._closing:
-                return
         lease = self._store.open_lease()
         with self._changed:
             self._lease = lease
@@ -321,26 +318,17 @@ class JobRunner:
         """Others have taken this runner for dead."""
         logger.warning("the lease was lost: its articles are done again")
         with self._changed:
-            self._drop_all("lost")
+            self._lease = None
+            self._end_all("lost")
 
-    def _watch(self, now: float) -> None:
+    def _watch(self) -> None:
         """Revoke the leases whose counters stand still, and look for suspects of any that died."""
+        began = time.monotonic()
         others = {key: count for key, count in self._store.leases().items() if key != self._lease}
-        if now - self._looked > 2 * self._lease_seconds / 3:
-            # Not seen for long, as when the database was away: the others may have been kept from
-            # it as well.
-            self._seen.clear()
-        self._looked = now
-        self._seen = {
-            key: seen if (seen := self._seen.get(key)) and seen[0] == count else (count, now)
-            for key, count in others.items()
-        }
-        for key, (_, since) in list(self._seen.items()):
-            if now - since >= self._lease_seconds:
-                articles = self._store.revoke(key)
-                logger.warning("a lease expired: %d articles are queued again", articles)
-                self._metrics.lease_expired.inc()
-                del self._seen[key]
+        for silent in self._silent.find(others, began=began, ended=time.monotonic()):
+            articles = self._store.revoke(silent)
+            logger.warning("a lease expired: %d articles are queued again", articles)
+            self._metrics.lease_expired.inc()
         if self._store.has_suspects():
             with self._changed:
                 self._suspects = True
@@ -371,31 +359,6 @@ class JobRunner:
             if time.monotonic() - now >= self._tick:
                 return  # the next look goes on
         self._expired = now
-
-    @contextmanager
-    def _storage(self) -> Iterator[None]:
-        """Around what asks the database: trouble is logged when it begins and when it is over.
-
-        What began before the trouble tells nothing of its end.
-        """
-        with self._changed:
-            troubled = self._troubled
-        try:
-            yield
-        except (StorageUnavailable, StorageFull) as error:
-            self._metrics.database_up.set(0)
-            with self._changed:
-                begins, self._troubled = not self._troubled, True
-            if begins:
-                logger.warning("jobs wait for the database: %s", error.detail)
-            raise
-        else:
-            with self._changed:
-                ends = troubled and self._troubled
-                self._troubled = self._troubled and not troubled
-                self._metrics.database_up.set(not self._troubled)
-            if ends:
-                logger.info("the database is back: jobs go on")
 
 
 def _pause(work: Work, seconds: float) -> float:

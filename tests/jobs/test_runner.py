@@ -257,6 +257,34 @@ def test_a_runner_that_stops_gives_back_what_it_has_not_finished(store: JobStore
     assert [answer for _, answer in rows(store, job_id)] == ["one", "two", "three"]
 
 
+class SlowToOpenStore(JobStore):
+    """Gives a lease only when it is told to: a database behind a lock."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.asked, self.goes = threading.Event(), threading.Event()
+
+    def open_lease(self) -> str:
+        self.asked.set()
+        assert self.goes.wait(WAIT_SECONDS)
+        return super().open_lease()
+
+
+def test_a_lease_that_comes_while_the_runner_stops_is_given_back(tmp_path: Path) -> None:
+    store = new_store(tmp_path, SlowToOpenStore)
+    assert isinstance(store, SlowToOpenStore)
+    runner = Runner(store, fake_translate)
+    runner.start()
+    assert store.asked.wait(WAIT_SECONDS)
+    closing = threading.Thread(target=runner.close)
+    closing.start()
+    until(lambda: runner._closing)
+    store.goes.set()
+    closing.join(WAIT_SECONDS)
+    assert not closing.is_alive()
+    assert store.leases() == {}
+
+
 class StallingStore(JobStore):
     """Holds up whoever renews, from when it is told to: a process that is stopped for a while."""
 
