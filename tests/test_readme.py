@@ -1,8 +1,9 @@
-"""README and docs/deepl.md: what they say is printed is what the demo model prints."""
+"""README and pages of docs/: what they say is printed is what the demo model prints."""
 
 import argparse
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 
 from service.app import create_app
 from service.cli import _parser
+from service.client import Kortom
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -90,8 +92,9 @@ def _shown_answers() -> list[tuple[str, str]]:
         for block in blocks(README)
         if block.startswith("curl") and block.rstrip().endswith("}")
     ]
-    deepl = (ROOT / "docs" / "deepl.md").read_text(encoding="utf-8")
-    return [*in_place, tuple(part(deepl, "curl")[:2])]  # type: ignore[list-item]
+    pages = [ROOT / "docs" / name for name in ("libretranslate.md", "deepl.md")]
+    own = [tuple(part(page.read_text(encoding="utf-8"), "curl")[:2]) for page in pages]
+    return [*in_place, *own]  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize(("command", "shown"), _shown_answers())
@@ -101,8 +104,41 @@ def test_the_answers_of_the_dialects_are_those_shown(
     assert json.loads(curl(command)) == json.loads(shown)
 
 
+def test_the_rows_of_a_job_are_those_that_its_page_shows(demo: "Client", tmp_path: Path) -> None:
+    find_program("curl", "Debian: apt-get install curl")
+    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+    submit, answer, _, results = part(page, "cat > articles.jsonl")[:4]
+    command = submit.replace("localhost:8000", f"127.0.0.1:{demo.port}")
+    sent = output_of("bash", "-ec", f"cd {shlex.quote(str(tmp_path))}\n{command}")
+    assert answer.splitlines()[0] in sent
+    (location,) = re.findall(r"^location: (\S+)", sent, re.MULTILINE)
+    with Kortom(f"http://127.0.0.1:{demo.port}") as kortom:
+        kortom.wait(location.rpartition("/")[2], timeout_seconds=60)
+    rows = demo.get(f"{location}/results").body.splitlines()
+    for row, shown in zip(map(json.loads, rows), results.splitlines(), strict=True):
+        assert shown.startswith(f'{{"id": "{row["id"]}", ')
+        code = re.search(r'"code": "(\w+)"', shown)
+        assert (row["error"] or {}).get("code") == (code and code[1])
+
+
+def test_the_rows_of_bulk_are_those_that_its_page_shows(tmp_path: Path) -> None:
+    find_program("jq", "Debian: apt-get install jq")
+    page = (ROOT / "docs" / "bulk.md").read_text(encoding="utf-8")
+    articles, shown = part(page, '"title": "Slag op Tripoli"')[:2]
+    (tmp_path / "articles.jsonl").write_text(articles, encoding="utf-8")
+    files = [tmp_path / "articles.jsonl", tmp_path / "rows.jsonl"]
+    done = subprocess.run(
+        [sys.executable, "-m", "service.cli", "bulk", *files, "--profile", "demo"],
+        capture_output=True, text=True, timeout=60, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    command, _, printed = shown.partition("\n")
+    query = command.removeprefix("$ ").replace("rows.jsonl", shlex.quote(str(files[1])))
+    assert output_of("bash", "-ec", query) == printed
+
+
 def test_there_are_answers_to_compare() -> None:
-    assert len(_shown_answers()) == 3
+    assert len(_shown_answers()) == 4
 
 
 def test_the_python_client_prints_what_its_comment_says(demo: "Client") -> None:
