@@ -173,7 +173,9 @@ class ProblemProtocol(H11Protocol):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.close()
             return
+        has_body = True
         if self.conn.our_state is h11.SEND_RESPONSE:
+            has_body = self.scope["method"] != "HEAD"
             # It was in a body: its request is told that nobody waits, and answers no more.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -201,7 +203,7 @@ class ProblemProtocol(H11Protocol):
                 headers=problem.raw_headers,
                 reason=http.HTTPStatus(error.status).phrase.encode("ascii"),
             ),
-            h11.Data(data=bytes(problem.body)),
+            h11.Data(data=bytes(problem.body) if has_body else b""),
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event) or b"")

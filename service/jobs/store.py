@@ -355,7 +355,8 @@ class JobStore:
     def expire(self) -> bool:
         """Forget an ended job whose time has come; whether there was one.
 
-        The first call hides it from everybody. Its articles are deleted by this and later calls.
+        The first call hides it from everybody, the webhook's receiver too. Its articles are deleted
+        by this and later calls.
         """
         due = (
             sa.select(job.c.id)
@@ -374,6 +375,8 @@ class JobStore:
                 # At 0, no clock that is set back brings half a job to light again.
                 .values(owner=NOBODY, idempotency_key=None, expires_at=0)
             )
+            message = webhook_delivery.c.job_id == job_id
+            connection.execute(sa.delete(webhook_delivery).where(message))
             if queries.delete_articles(connection, job_id, EXPIRED_ROWS) < EXPIRED_ROWS:
                 connection.execute(sa.delete(job).where(this_job))
             return True

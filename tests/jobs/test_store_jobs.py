@@ -290,6 +290,7 @@ def test_a_large_job_is_forgotten_at_once_and_deleted_in_steps(
     with database.reading() as connection:
         assert connection.scalar(left) == 3
     assert set(check_database(database).values()) == {None}
+    assert deliveries(database) == []  # nobody is told of what can no longer be read
     clock.now -= HOUR  # what is gone in part does not come back
     for ask in (store.job, store.cancel, store.results):
         with pytest.raises(NotFound):

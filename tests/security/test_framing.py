@@ -164,16 +164,21 @@ def test_a_request_without_an_end_is_no_request(server: "Client") -> None:
         assert connection.recv(65_536) == b""
 
 
-@pytest.mark.parametrize("path", ["/v1/translate", "/no-such-path"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/translate"), ("POST", "/no-such-path"), ("HEAD", "/v1/models")],
+)
 def test_a_chunk_that_is_none_ends_its_request_and_is_no_failure_of_the_server(
-    server: "Client", caplog: pytest.LogCaptureFixture, path: str
+    server: "Client", caplog: pytest.LogCaptureFixture, method: str, path: str
 ) -> None:
     """It comes with the head, so that nothing has looked at the request when it is refused."""
     caplog.set_level(logging.INFO)
     name = f"broken-{path.rpartition('/')[2]}"
     head = {"X-Request-ID": name, "Transfer-Encoding": "chunked"}
-    request = server.request("POST", path, headers=head) + b"x\r\n"
-    assert statuses(server.send_and_drain(request)) == [b"400"]
+    request = server.request(method, path, headers=head) + b"x\r\n"
+    answer = server.send_and_drain(request)
+    assert statuses(answer) == [b"400"]
+    assert answer.endswith(b"\r\n\r\n") == (method == "HEAD")
     deadline = time.monotonic() + WAIT_SECONDS
     while not any(f"id={name}" in line for line in caplog.messages):
         assert time.monotonic() < deadline
