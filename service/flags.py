@@ -24,7 +24,9 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
         default = field.get_default(call_default_factory=True)
         if isinstance(default, SecretStr):  # what is in the code is none
             default = default.get_secret_value()
-        shown = "" if default is None else f" [{default}]"
+        if isinstance(default, bool):
+            default = str(default).lower()
+        shown = "" if default in (None, ()) else f" [{default}]"
         group.add_argument(
             f"--{name.replace('_', '-')}",
             dest=f"setting_{name}",

@@ -51,9 +51,9 @@ def _run(options: argparse.Namespace) -> int:
         from mcp.server import MCPServer
         from mcp.server.mcpserver.exceptions import ToolError
 
-        from service.client import Article, AsyncKortom, Bullet, KortomError
+        from service.client import Article, ArticleWarning, AsyncKortom, Bullet, KortomError
     except ImportError as error:
-        raise StartupError("this needs pip install 'kortom[mcp]'") from error
+        raise StartupError("needs kortom[mcp]: in the checkout, pip install '.[mcp]'") from error
     try:
         kortom = AsyncKortom(options.url, key=os.environ.get(KEY_VARIABLE) or None)
     except ValueError as error:
@@ -76,12 +76,14 @@ def _run(options: argparse.Namespace) -> int:
     def shown(bullets: tuple[Bullet, ...]) -> list[str]:
         return [f"{bullet.text} [{', '.join(bullet.sources)}]" for bullet in bullets]
 
+    def line(place: str, warning: ArticleWarning) -> str:
+        return f"{place}: {warning.code} ({warning.severity}) {warning.evidence}".rstrip()
+
     def warnings(article: Article) -> Iterator[str]:
-        yield from (f"article: {w.code} ({w.severity}) {w.evidence}" for w in article.warnings)
+        yield from (line("article", warning) for warning in article.warnings)
         for block in article.translation.blocks or ():
             for sentence in block.sentences:
-                for w in sentence.warnings:
-                    yield f"{sentence.id}: {w.code} ({w.severity}) {w.evidence}"
+                yield from (line(sentence.id, warning) for warning in sentence.warnings)
 
     @server.tool()
     async def translate_article(

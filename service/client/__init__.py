@@ -3,7 +3,7 @@
     with Kortom("http://127.0.0.1:8000") as kortom:
         print(kortom.article(text="Het regent in Utrecht.").translation.text)
 
-It needs httpx (``pip install 'kortom[client]'``) and loads nothing of the server.
+It needs httpx (``kortom[client]``) and loads nothing of the server.
 """
 
 from service.client.connection import AsyncKortom, Kortom
@@ -12,6 +12,7 @@ from service.client.protocol import KortomError
 from service.client.results import (
     Article,
     ArticleEvent,
+    ArticleWarning,
     Block,
     BlockEvent,
     Bullet,
@@ -26,6 +27,7 @@ from service.client.results import (
 __all__ = [
     "Article",
     "ArticleEvent",
+    "ArticleWarning",
     "AsyncKortom",
     "Block",
     "BlockEvent",

@@ -21,4 +21,4 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 try:
     import ray as ray
 except ImportError:
-    raise StartupError("ray is not installed: pip install 'kortom[ray]'") from None
+    raise StartupError("this needs kortom[ray]: in the checkout, pip install '.[ray]'") from None

@@ -161,7 +161,7 @@ class KeyStore:
             )
             row = connection.execute(select(*_COLUMNS).where(found)).first()
         if row is None:
-            raise NotFound("there is no such key; see kortom keys list")
+            raise NotFound("there is no such key; see `kortom keys list`")
         return _key(row)
 
     def authenticate(self, text: str | None) -> Key:

@@ -259,7 +259,9 @@ def _connect_postgresql(url: sa.URL) -> Database:
             connect_args={name: value for name, value in options.items() if name not in url.query},
         )
     except ImportError:
-        raise DatabaseError("PostgreSQL needs more: pip install 'kortom[postgresql]'") from None
+        raise DatabaseError(
+            "PostgreSQL needs kortom[postgresql]: in the checkout, pip install '.[postgresql]'"
+        ) from None
 
     @sa.event.listens_for(engine, "connect")
     def check(connection: Any, _: Any) -> None:

@@ -115,7 +115,7 @@ def test_postgresql_without_its_driver_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(DatabaseError, match=r"pip install 'kortom\[postgresql\]'"):
+    with pytest.raises(DatabaseError, match=r"pip install '.\[postgresql\]'"):
         connect("postgresql://host/name")
 
 
