@@ -125,11 +125,11 @@ def test_no_articles_are_no_rows(tmp_path: Path, output: Path) -> None:
 def test_a_folder_can_be_resumed(tmp_path: Path, output: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    for name in (b"caf\xe9.txt", b"a\nb.txt", b"plain.md"):
+    for name in (b"caf\xe9.txt", b'a\n"\xe9.txt', b"plain.md"):
         Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(b"Ja.")
     assert run(folder, output) == 0
     whole = output.read_bytes()
-    for cut in range(0, len(whole), 7):
+    for cut in {*range(whole.index(b"{", 1) + 2), *range(0, len(whole), 7)}:
         output.write_bytes(whole[:cut])
         assert run(folder, output, resume=True) == 0
         assert output.read_bytes() == whole
@@ -163,6 +163,9 @@ def test_an_output_cut_at_any_byte_is_made_whole(data: st.DataObject) -> None:
         b'{"id":"\\x","article":{}}\n',
         b"A text without a line feed.",
         b'{"id":"a0","text":"Ja."}',
+        b'{"id":"a0", "text": "Ja."}',
+        b'{"id":"a0","article":"Ja."}',
+        b'{"id":"a0"}',
         b'{"id": "a0',
         b"\x00",
     ],
