@@ -61,12 +61,22 @@ Format); sorting more of them, as NFC must, takes quadratic time."""
 _BLANK = re.compile(rf"(?:\s | [\ufe0e\ufe0f] | {_ESCAPE_SEQUENCE} | {_UNSEEN})*+", re.VERBOSE)
 
 _LINE_HYPHEN = re.compile(
-    r"(?<!\w)(?P<before>\w++)(?P<mark>[-\u00ad\u2010])[^\S\r\n]*+[\r\n]\s*+(?=(?P<after>[^\W\d_]++))"
+    r"(?<!\w)(?P<before>\w++)(?P<mark>[-\u00ad\u2010])[^\S\r\n]*+[\r\n]\s*+(?=(?P<after>[^\W\d_]++-?))"
 )
-_SUSPENDED = frozenset("als and en maar noch of or tot".split())
+_SUSPENDED = frozenset("als alsmede alsook and en evenals maar noch of ofwel or tot".split())
 """What follows a hyphen that stands for a part of a word: ``haven- en spoorbedrijven``."""
-_HYPHENATED_PREFIXES = frozenset("e ex niet non oud tv vice".split())
+_HYPHENATED_PREFIXES = frozenset("ex hbo hiv mbo niet non oud vice vmbo vwo".split())
 """What keeps its hyphen: ``oud-minister``."""
+_NO_PREFIX = re.compile(
+    "ex(?:c[eu]|clu|pan|pe[dr]|pl[io]|po[nrs]|press|tern|tra(?!i)|tre)|oud(?:heid|st)"
+)
+"""Words that only begin like those: ``extra``, ``oudste``."""
+_SYLLABLE = re.compile("(?=..).*?[aeiouyà-ý]", re.IGNORECASE)
+"""How what stands before a syllable break begins; ``e`` and ``tv`` are no part of a longer word."""
+_CLASHES = frozenset("aa ae ai au ee ei ii ij oe oi oo ou ui uu".split())
+"""Vowels that would be read as one, so that a compound has a hyphen between them: ``auto-ongeluk``
+(Woordenlijst Nederlandse Taal, Leidraad 6). Less ``eu`` and ``ie``, between which ``muse-um`` and
+``financi-eel`` have a syllable break."""
 
 _GROUP_SPACE = "\u00a0\u2000-\u200a\u202f"
 _NUMBER = re.compile(
@@ -179,8 +189,8 @@ def normalize(text: str) -> str:
 def unhyphenated(text: str) -> str:
     """``text`` with the words whole again that a hyphen parts at the end of a line.
 
-    ``minis-`` and ``ter`` are one word, ``Noord-`` and ``Holland`` keep their hyphen, and
-    ``haven-`` before ``en`` stands alone.
+    ``minis-`` and ``ter`` are one word, ``Noord-`` and ``Holland``, ``auto-`` and ``ongeluk``,
+    ``tv-`` and ``serie`` keep their hyphen, and ``haven-`` before ``en`` stands alone.
     """
     return _LINE_HYPHEN.sub(_rejoined, text)
 
@@ -189,10 +199,18 @@ def _rejoined(hyphen: re.Match[str]) -> str:
     before, mark, after = hyphen.groups()
     if mark == "\u00ad":
         return before
-    if after in _SUSPENDED:
+    if after.lower() in _SUSPENDED:
         return hyphen[0]
-    is_part = before.isalpha() and not before.isupper() and after[0].islower()
-    return before if is_part and before.lower() not in _HYPHENATED_PREFIXES else f"{before}-"
+    is_part = (
+        before.isalpha()
+        and not before.isupper()
+        and after[0].islower()
+        and after.removesuffix("-") not in _SUSPENDED  # "kant-en-klaar"
+        and (before.lower() not in _HYPHENATED_PREFIXES or _NO_PREFIX.match(before.lower() + after))
+        and before[-1] + after[0] not in _CLASHES
+        and _SYLLABLE.match(before)
+    )
+    return before if is_part else f"{before}-"
 
 
 def _join_groups(number: re.Match[str]) -> str:

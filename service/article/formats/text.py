@@ -1,7 +1,7 @@
 """From a submitted plain text to a document."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -88,6 +88,7 @@ def _blocks(text: str) -> Iterator[tuple[BlockKind, Iterable[Span]]]:
     if stamp := _DATE_STAMP.match(text):
         yield BlockKind.METADATA, [stamp.span("stamp")]
         position = stamp.end()
+    letter = ""  # of the last list marker that is one
     for lines in _chunks(text, position):
         start, end = lines[0][0], lines[-1][1]
         if nothing_to_translate(text[start:end]):
@@ -96,7 +97,10 @@ def _blocks(text: str) -> Iterator[tuple[BlockKind, Iterable[Span]]]:
             yield from _quotations(text, lines)
         else:
             for is_table, run in split_tables(text, lines):
-                yield from _table(text, run) if is_table else _prose(text, run)
+                if is_table:
+                    yield from _table(text, run)
+                else:
+                    letter = yield from _prose(text, run, letter)
 
 
 def _chunks(text: str, position: int) -> Iterator[list[Span]]:
@@ -143,11 +147,16 @@ def _table(text: str, rows: Sequence[Span]) -> Iterator[tuple[BlockKind, list[Sp
                 yield _with_sentences(text, BlockKind.TABLE_CELL, [cell])
 
 
-def _prose(text: str, lines: Sequence[Span]) -> Iterator[tuple[BlockKind, list[Span]]]:
-    """The headings, paragraphs, list items, … of lines that follow each other."""
-    openings = list(_openings(text, lines))
+def _prose(
+    text: str, lines: Sequence[Span], letter: str
+) -> Generator[tuple[BlockKind, list[Span]], None, str]:
+    """The headings, paragraphs, list items, … of lines that follow each other.
+
+    Takes the letter of the last list marker before them, and returns that of the last one in them.
+    """
+    openings = list(_openings(text, lines, letter))
     next_numbers = [opening.line for opening in openings[1:]] + [len(lines)]
-    for (kind, number, start), next_number in zip(openings, next_numbers, strict=True):
+    for (kind, number, start, _), next_number in zip(openings, next_numbers, strict=True):
         end = lines[next_number - 1][1]
         parts = [(start, end)]
         if next_number == number + 1:
@@ -161,6 +170,7 @@ def _prose(text: str, lines: Sequence[Span]) -> Iterator[tuple[BlockKind, list[S
                 elif _is_heading(content) or (len(lines) == 1 and len(parts) > 1):
                     kind = BlockKind.HEADING
         yield _with_sentences(text, kind, parts)
+    return openings[-1].letter
 
 
 def _with_sentences(
@@ -179,19 +189,19 @@ def _sentences(text: str, span: Span) -> Iterator[Span]:
 
 
 class _Opening(NamedTuple):
-    """Where a block of prose begins."""
+    """Where a block of prose begins, and the letter of the last list marker up to there."""
 
     kind: BlockKind
     line: int
     start: int
+    letter: str
 
 
-def _openings(text: str, lines: Sequence[Span]) -> Iterator[_Opening]:
+def _openings(text: str, lines: Sequence[Span], letter: str) -> Iterator[_Opening]:
     """Where blocks begin in lines that follow each other; the first line always begins one."""
     wrap_width = max(end - start for start, end in lines)
     kind: BlockKind | None = None  # of the block that the line before belongs to, if it may go on
     mark = "."  # at the end of the line before
-    letter = ""  # of the last list marker that is one
     in_live_blog = False
     contents = [text[start:end] for start, end in lines]
     first_row = int(_last_mark(contents[0]) == ":")  # "Uitslagen:"
@@ -206,7 +216,7 @@ def _openings(text: str, lines: Sequence[Span]) -> Iterator[_Opening]:
         time_alone = may_be_entry and is_time(line)
         in_live_blog |= time_alone
         if alone := BlockKind.HEADING if time_alone else _kind_alone(line, in_sentence=in_sentence):
-            yield _Opening(alone, number, line_start)
+            yield _Opening(alone, number, line_start, letter)
             kind = None
             continue
         time = live_time(line) if may_be_entry else None
@@ -233,7 +243,7 @@ def _openings(text: str, lines: Sequence[Span]) -> Iterator[_Opening]:
         elif opens:
             kind = BlockKind.PARAGRAPH
         if opens and kind:
-            yield _Opening(kind, number, line_start)
+            yield _Opening(kind, number, line_start, letter)
 
 
 def _kind_alone(line: str, *, in_sentence: bool) -> BlockKind | None:

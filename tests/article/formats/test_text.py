@@ -391,6 +391,12 @@ def test_letters_with_a_full_stop_mark_items_in_their_order() -> None:
     assert kinds("Dat staat in lid 2, onder\na. Dat is de wet.") == ["paragraph"]
 
 
+def test_letters_go_on_after_a_blank_line() -> None:
+    text = "a. Kom op tijd.\n\nb. Let op\n\nc. Stop"
+    assert kinds(text) == ["list_item"] * 3
+    assert kinds("a. Kom op tijd.\n\nv. Chr. is oud.") == ["list_item", "paragraph"]
+
+
 @pytest.mark.parametrize("dash", "-–—")
 def test_lines_of_a_dialogue_are_items_without_their_dash(dash: str) -> None:
     text = f"{dash} Ga je mee?\n{dash} Nee, zei zij."
