@@ -87,7 +87,7 @@ _OPPOSITES = [
         "arrest(?:s|ed)?|detain(?:s|ed)?|jail(?:s|ed)? / releas(?:e[ds]?|ing)|free[ds]?",
         "guilty|convicted / innocent|acquitted",
         "m[ae]n|boys?|sons?|fathers?|brothers? / wom[ae]n|girls?|daughters?|mothers?|sisters?",
-        "before / after",
+        "before(?= [12][0-9]{3}) / after(?= [12][0-9]{3})",
         "opens?|opened / clos(?:e[ds]?|ing)",
     )
 ]
