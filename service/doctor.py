@@ -26,7 +26,7 @@ from service.models.profiles import PROFILES
 from service.models.store import WITHOUT_FILES, Engine, ModelStore
 from service.settings import Settings
 from service.storage import revisions
-from service.storage.database import Database, connect, opening
+from service.storage.database import Database, connect, needed_directory, opening
 from service.translation.glossary import load_glossary
 
 PROGRAM_BYTES = 400_000_000
@@ -141,6 +141,8 @@ def _database(settings: Settings) -> Statements:
         if file is None or file.exists():
             with opening(database):
                 yield from _content(database)
+        elif (needed := needed_directory(file)) and not needed.is_dir():
+            yield Status.FAIL, f"{file} can't be made: there is no directory {needed}"
         elif os.access(_existing(file), os.W_OK | os.X_OK):
             yield Status.OK, f"{file} is made when the server starts"
         else:

@@ -14,9 +14,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from service import doctor
 from service.doctor import Finding, Status, examine
+from service.errors import DatabaseError
 from service.keys.store import KeyStore
 from service.settings import Settings, load_settings
 from service.storage import revisions
@@ -72,6 +74,15 @@ def test_a_healthy_machine_gets_one_good_line_for_each_check(
 def test_nothing_is_made_or_changed(configure: Configure, tmp_path: Path) -> None:
     assert found(configure(), "database").detail.endswith("is made when the server starts")
     assert not (tmp_path / "data").exists()
+
+
+def test_a_mistyped_path_of_the_database_is_named(configure: Configure, tmp_path: Path) -> None:
+    url = SecretStr(f"sqlite:///{tmp_path}/no/where/kortom.db")
+    finding = found(configure(database_url=url), "database")
+    assert finding.status is Status.FAIL
+    assert finding.detail.endswith(f"there is no directory {tmp_path}/no")
+    with pytest.raises(DatabaseError):
+        open_database(url.get_secret_value())
 
 
 def test_a_missing_or_damaged_model_is_named_with_the_command(

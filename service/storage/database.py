@@ -187,6 +187,14 @@ def migration(database: Database) -> Iterator[sa.Connection]:
         yield connection
 
 
+def needed_directory(file: Path) -> Path | None:
+    """The directory that must be there for an SQLite file, with its own directory, to be made.
+
+    ``None``: none must, as for the user's data directory, the default.
+    """
+    return None if file.parent == user_data_path("kortom") else file.parent.parent
+
+
 @contextmanager
 def _alone(database: Database) -> Iterator[None]:
     """A lock file beside an SQLite file: its change to a write-ahead log waits for nobody."""
@@ -196,8 +204,7 @@ def _alone(database: Database) -> Iterator[None]:
     path = Path(database.name)
     with ExitStack() as held:
         try:
-            is_default = path.parent == user_data_path("kortom")
-            path.parent.mkdir(mode=0o700, parents=is_default, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=needed_directory(path) is None, exist_ok=True)
             lock = filelock.FileLock(f"{path}.lock", timeout=MIGRATION_SECONDS, mode=0o600)
             held.enter_context(lock)
             # Closing a file that SQLite has open in this process would drop SQLite's locks.
